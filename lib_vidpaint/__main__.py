@@ -1,0 +1,7 @@
+"""`python -m lib_vidpaint` is `vidpaint`."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

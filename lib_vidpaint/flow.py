@@ -1,0 +1,171 @@
+"""Dense optical flow that looks only at what is inside a mask, chained over many frames, and how far to trust it.
+
+The flow itself is OpenCV's DIS (Kroeger et al., "Fast Optical Flow using Dense Inverse Search", 2016).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .blending import Floats, blurred, masked_mean
+from .model import Frame, Mask
+
+# DIS builds pyramids of 8-pixel patches; below this it fails or sees nothing.
+SMALLEST = 32
+
+# A picture with its frame number.
+Numbered = tuple[int, NDArray[np.uint8]]
+
+_local = threading.local()
+# Positions come as one two-channel map, which OpenCV takes for both.
+_NO_MAP = np.empty(0, np.float32)
+
+
+def dense_flow(
+    a: Frame, b: Frame, mask_a: Mask | None = None, mask_b: Mask | None = None, initial: Floats | None = None
+) -> Floats:
+    """The motion from `a` to `b`: b[y + v, x + u] shows what a[y, x] shows, for (u, v) = flow[y, x].
+
+    Pictures are uint8 (H, W, 3) of one size, at least 8x8; the result is float32 (H, W, 2) in pixels. With masks only
+    the motion inside them counts: what is outside does not pull at it. `initial` is a first guess to refine.
+    """
+    return refine(flow_input(a, mask_a), flow_input(b, mask_b), initial)
+
+
+def flow_input(frame: Frame, mask: Mask | None = None, scale: float = 1.0) -> NDArray[np.uint8]:
+    """The grey picture flow is looked for in: contrast evened out, and the mask's own colours spread beyond its rim.
+
+    Evening and spreading gave +.7 dB on a smoothing edit and +2.6 dB on a painted pattern. `scale` is the size of
+    things in the picture against a mask some 110 pixels across; it sets the width of the evening.
+    """
+    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    inside = np.ones_like(grey) if mask is None else (mask > 0).astype(np.float32)
+    sigma = max(10.0, 11.25 * scale)
+    mean = masked_mean(grey, inside, sigma)
+    deviation = np.sqrt(masked_mean((grey - mean) ** 2, inside, sigma))
+    even = 128 + 45 * (grey - mean) / (deviation + 6)
+    if mask is not None:
+        close = np.where(
+            blurred(inside, 0.3 * sigma) > 0.05, masked_mean(even, inside, 0.3 * sigma), masked_mean(even, inside, 1.5 * sigma)
+        )
+        even = np.where(inside > 0, even, close)
+    return np.clip(np.rint(even), 0, 255).astype(np.uint8)
+
+
+def refine(a: NDArray[np.uint8], b: NDArray[np.uint8], initial: Floats | None = None) -> Floats:
+    """The flow between two pictures made by `flow_input`, float32 (H, W, 2), starting from `initial` if given."""
+    height, width = a.shape
+    down, right = max(0, SMALLEST - height), max(0, SMALLEST - width)
+    if down or right:
+        around = ((0, down), (0, right))
+        a, b = (np.pad(g, around, "edge") for g in (a, b))
+        initial = None if initial is None else np.pad(initial, (*around, (0, 0)), "edge")
+    if initial is None:
+        flow = _searcher("plain").calc(a, b, None)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    else:
+        flow = _searcher("guided").calc(a, b, np.ascontiguousarray(initial, np.float32).copy())
+    return np.asarray(flow, np.float32)[:height, :width]
+
+
+def _searcher(kind: str) -> cv2.DISOpticalFlow:
+    # A DIS object remembers an initial flow: a plain call after a guided one is off by up to 24 px. Two per thread.
+    if not hasattr(_local, kind):
+        dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        dis.setFinestScale(0)
+        dis.setGradientDescentIterations(8)
+        dis.setVariationalRefinementIterations(2)
+        dis.setPatchSize(8)
+        dis.setPatchStride(4)
+        setattr(_local, kind, dis)
+    return getattr(_local, kind)
+
+
+def positions(flow: Floats) -> Floats:
+    """Where each pixel's flow ends: float32 (H, W, 2), (x, y)."""
+    height, width = flow.shape[:2]
+    ends = flow.copy()
+    ends[..., 0] += np.arange(width, dtype=np.float32)
+    ends[..., 1] += np.arange(height, dtype=np.float32)[:, None]
+    return ends
+
+
+def warp(image: NDArray, flow: Floats, cubic: bool = False) -> NDArray:
+    """The picture pulled back along the flow: result[y, x] = image[(y, x) + flow[y, x]], borders repeated.
+
+    `image` is (H, W) or (H, W, up to 4), float32 or uint8, and keeps its type; linear unless `cubic`.
+    """
+    interpolation = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
+    return cv2.remap(image, positions(flow), _NO_MAP, interpolation, borderMode=cv2.BORDER_REPLICATE)
+
+
+def chained(first: Floats, second: Floats) -> Floats:
+    """The flow that goes along `first` and from there along `second`."""
+    return first + warp(second, first)
+
+
+def resized(flow: Floats, height: int, width: int) -> Floats:
+    """The same motion for a picture of another size."""
+    if flow.shape[:2] == (height, width):
+        return flow
+    factor = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
+    return cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR) * factor
+
+
+def confidence(there: Floats, back: Floats, unlike: Floats | None = None, scale: float = 1.0) -> Floats:
+    """How far to trust a flow, 0 to 1 per pixel, float32 (H, W): 0 where it leaves the picture.
+
+    `there` and `back` are the flows of both directions: trusted is what comes back to where it started (Sundaram et
+    al. 2010 scale the tolerance with the motion, so does this). `unlike` is the difference between the two pictures
+    along the flow, in codes 0..255: 25 codes cost a factor e. `scale` as in `flow_input`.
+    """
+    height, width = there.shape[:2]
+    returned = warp(back, there)
+    unit = max(1.0, scale / 1.2)
+    error = ((there + returned) ** 2).sum(axis=2) / unit**2
+    motion = ((there**2).sum(axis=2) + (returned**2).sum(axis=2)) / unit**2
+    exponent = error / (2 * (1 + 0.005 * motion))
+    if unlike is not None:
+        exponent += (unlike / 25) ** 2
+    ends = positions(there)
+    seen = (ends[..., 0] >= 0) & (ends[..., 0] <= width - 1) & (ends[..., 1] >= 0) & (ends[..., 1] <= height - 1)
+    return np.where(seen, np.exp(-exponent), 0).astype(np.float32)
+
+
+class Chain:
+    """Flows between neighbouring pictures of a row, prolonged to far ones; pictures are made by `flow_input`.
+
+    Following a row once each way needs every neighbours' flow twice: it is kept (halved in size) for the second time.
+    """
+
+    def __init__(self) -> None:
+        self._steps: dict[tuple[int, int], NDArray[np.float16]] = {}
+
+    def __call__(self, start: Numbered, following: Iterable[Numbered]) -> Iterator[tuple[Floats, Floats]]:
+        """For each picture that follows `start`, in order: its flow to `start`, and the flow from `start` to it.
+
+        Each flow begins as the one before it prolonged by one step, then is refined.
+        """
+        there = back = np.zeros((*start[1].shape, 2), np.float32)
+        before = start
+        for item in following:
+            returning, going = self._step(item, before), self._step(before, item)
+            if before is start:
+                there, back = returning, going
+            else:
+                there = refine(item[1], start[1], chained(returning, there))
+                back = refine(start[1], item[1], chained(back, going))
+            yield there, back
+            before = item
+
+    def _step(self, a: Numbered, b: Numbered) -> Floats:
+        known = self._steps.pop((a[0], b[0]), None)
+        if known is not None:
+            return known.astype(np.float32)
+        found = refine(a[1], b[1])
+        self._steps[a[0], b[0]] = found.astype(np.float16)
+        return found

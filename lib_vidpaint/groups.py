@@ -1,0 +1,88 @@
+"""What the stages between keyframes and render hand on: groups, choices, and where the patches lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .atomic import inside
+from .errors import ProjectError
+from .model import Box, Choice, Group
+from .project import Folder
+
+GROUPS = "groups.json"
+SELECTION = "selection.json"
+CHOICES = "choices.json"
+PATCHES = "patches.json"
+FILLED = "filled.json"
+VERDICTS = "verdicts.json"
+RENDER = "render.json"
+SHARE = "share.mp4"
+DELIVERY = "delivery.json"
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A group's finished picture: frames [start, stop) of `file`, lying at `box` of the video."""
+
+    key: int
+    start: int
+    stop: int
+    box: Box
+    file: str
+
+
+@dataclass(frozen=True)
+class Render:
+    """What assemble made: the master's file ('' = none), how it is encoded, and what of the source it does not hold."""
+
+    master: str = ""
+    encoding: str = ""
+    not_kept: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What a package was made from: the source's name and digest, the span of it, and the rate of a picture folder."""
+
+    source: str
+    digest: str
+    span: str = ""
+    fps: str = "25"
+
+
+def patch_file(key: int, folder: str = "patches") -> str:
+    return f"{folder}/{key:06d}.mp4"
+
+
+def candidate_file(key: int, index: int) -> str:
+    return f"candidates/{key:06d}/{index:02d}.png"
+
+
+def read_groups(project: Folder) -> tuple[Group, ...]:
+    return project.records(GROUPS, Group)
+
+
+def read_choices(project: Folder) -> dict[int, Choice]:
+    """The choice in force for every group, by its key."""
+    return {choice.key: choice for choice in project.records(CHOICES, Choice)}
+
+
+def read_selection(project: Folder) -> dict[int, Choice]:
+    """What a person decided, by the group's key; nothing when there is no selection.json."""
+    if not project.path(SELECTION).exists():
+        return {}
+    decided = {choice.key: choice for choice in project.records(SELECTION, Choice)}
+    for key, choice in decided.items():
+        if choice.redo < 0 or (choice.candidate or 0) < 0:
+            raise ProjectError(f"{SELECTION}: keyframe {key}: candidate and redo count from 0.")
+    return decided
+
+
+def read_render(project: Folder) -> Render:
+    """What assemble made, nothing before it has run."""
+    if not project.path(RENDER).exists():
+        return Render()
+    made = project.record(RENDER, Render)
+    if made.master:
+        inside(made.master, RENDER)
+    return made

@@ -1,0 +1,218 @@
+"""What a piece of work is made from. `takes` know their identity (for freshness) and how to read themselves (lazily)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import cv2
+import numpy as np
+
+from .crops import Crop, crop_around
+from .errors import ProjectError
+from .model import Box, Frame, Mask, VideoInfo
+from .orientation import upright
+from .planes import Planes, view
+from .regions import Regions, alpha_white
+
+if TYPE_CHECKING:
+    from .pipeline import Run
+    from .stages.inpaint import InpaintSettings
+
+
+class Take(Protocol):
+    def key(self, run: Run) -> str:
+        """What the thing is now, content included, as text."""
+        ...
+
+    def load(self, run: Run) -> Any:
+        """The thing itself; called on the driver, in the order of the items, just before the work."""
+        ...
+
+
+@dataclass(frozen=True)
+class Item:
+    """One piece of work: it makes files from takes and plain values, by a pure `work(*takes, *values)`."""
+
+    makes: tuple[str, ...]
+    takes: tuple[Take, ...] = ()
+    values: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class File:
+    """The bytes of a project file, or None when there is none."""
+
+    file: str
+
+    def key(self, run: Run) -> str:
+        return f"{self.file}={run.ledger.content(self.file)}"
+
+    def load(self, run: Run) -> bytes | None:
+        path = run.project.path(self.file)
+        return path.read_bytes() if path.exists() else None
+
+
+@dataclass(frozen=True)
+class SourceFrames:
+    """Frames [start, stop) of the source inside `box`, as a list of Planes. Read in order, so ask in order."""
+
+    start: int
+    stop: int
+    box: Box
+
+    def key(self, run: Run) -> str:
+        return f"source={run.source_digest}{self}"
+
+    def load(self, run: Run) -> list[Planes]:
+        return [planes.crop(self.box).copy() for planes in run.source_reader.read(self.start, self.stop)]
+
+
+@dataclass(frozen=True)
+class Alphas:
+    """The soft masks of frames [start, stop) inside `box`, as a list of uint8 (H, W); floor already applied."""
+
+    start: int
+    stop: int
+    box: Box
+
+    def key(self, run: Run) -> str:
+        files = "".join(run.ledger.content(alpha_file(i)) for i in range(self.start, self.stop))
+        return f"alpha={files}{self}"
+
+    def load(self, run: Run) -> list[Mask]:
+        return [read_alpha(run, i)[self.box.slices].copy() for i in range(self.start, self.stop)]
+
+
+@dataclass(frozen=True)
+class KeyframePicture:
+    """The source frame of a keyframe inside `box` as RGB.
+
+    It is read from keyframes/frame/ while that file is ours; once a person has changed that picture (the engine then
+    paints on theirs), what the edit is measured against is still the source.
+    """
+
+    index: int
+    box: Box
+
+    def key(self, run: Run) -> str:
+        return f"source={run.source_digest}{self}"
+
+    def load(self, run: Run) -> Frame:
+        file = keyframe_file(self.index)
+        if run.ledger.touched(file):
+            return view(run.clip.frame(self.index), run.clip.info.color)[self.box.slices]
+        return read_picture(run, file)[self.box.slices]
+
+
+@dataclass(frozen=True)
+class KeyframeCrop:
+    """What the engine sees of a keyframe: its picture in keyframes/frame/, edits by hand included, cut and upright."""
+
+    index: int
+    crop: Crop
+
+    def key(self, run: Run) -> str:
+        return f"{run.ledger.content(keyframe_file(self.index))}{self.crop}"
+
+    def load(self, run: Run) -> Frame:
+        return upright(self.crop.cut(read_picture(run, keyframe_file(self.index))), run.clip.info.rotation)
+
+
+@dataclass(frozen=True)
+class WhiteCrop:
+    """What the engine may repaint of a keyframe: keyframes/white/, cut and upright."""
+
+    index: int
+    crop: Crop
+
+    def key(self, run: Run) -> str:
+        return f"{run.ledger.content(keyframe_white(self.index))}{self.crop}"
+
+    def load(self, run: Run) -> Mask:
+        file = keyframe_white(self.index)
+        white = decode_grey(run.project.path(file).read_bytes(), file)
+        return upright(self.crop.cut(white), run.clip.info.rotation)
+
+
+def key_crop(regions: Regions, key: int, info: VideoInfo, settings: InpaintSettings, multiple: int) -> Crop:
+    """The crop of a keyframe that an engine with this `multiple` sees."""
+    region = regions.box(range(key, key + 1))
+    return crop_around(region, info.width, info.height, settings.context, settings.smallest, multiple)
+
+
+def alpha_file(index: int) -> str:
+    return f"alpha/{index:06d}.png"
+
+
+def white_file(index: int) -> str:
+    return f"white/{index:06d}.png"
+
+
+def frame_file(index: int, kind: str) -> str:
+    return f"frames/{index:06d}.{'png' if kind == 'png' else 'jpg'}"
+
+
+def keyframe_file(index: int) -> str:
+    return f"keyframes/frame/{index:06d}.png"
+
+
+def keyframe_white(index: int) -> str:
+    return f"keyframes/white/{index:06d}.png"
+
+
+def read_picture(run: Run, file: str) -> Frame:
+    """A project picture as RGB. Raises ProjectError when it cannot be read."""
+    return decode_picture(run.project.path(file).read_bytes(), file)
+
+
+def decode_picture(data: bytes, file: str) -> Frame:
+    """The RGB of a PNG or JPEG in memory; `file` names it in the error."""
+    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if bgr is None:
+        raise ProjectError(f"{file} is not a readable picture: restore it, or delete it to have it made again.")
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def decode_grey(data: bytes, file: str) -> Mask:
+    """The grey of a PNG in memory."""
+    grey = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    if grey is None:
+        raise ProjectError(f"{file} is not a readable picture: restore it, or delete it to have it made again.")
+    return np.asarray(grey, np.uint8)
+
+
+def read_alpha(run: Run, index: int) -> Mask:
+    """The soft mask of one frame, checked against the source's size."""
+    file = alpha_file(index)
+    alpha = decode_grey(run.project.path(file).read_bytes(), file)
+    info = run.clip.info
+    if alpha.shape != (info.height, info.width):
+        size = f"{alpha.shape[1]}x{alpha.shape[0]}"
+        raise ProjectError(f"{file} is {size}, the source is {info.width}x{info.height}: save it at the source's size.")
+    return alpha
+
+
+def read_white(run: Run, index: int) -> Mask:
+    """What the engine may repaint in one frame: the picture in white/ where there is one, else alpha with gamma."""
+    path = run.project.path(white_file(index))
+    if not path.exists():
+        return alpha_white(read_alpha(run, index), run.settings.mask.gamma)
+    return decode_grey(path.read_bytes(), white_file(index))
+
+
+def encode_jpeg(picture: Frame) -> bytes:
+    """A JPEG of an RGB picture, for eyes."""
+    return _encoded(picture[..., ::-1], ".jpg", [cv2.IMWRITE_JPEG_QUALITY, 92])
+
+
+def encode_png(picture: Frame | Mask) -> bytes:
+    """A PNG of an RGB or grey picture, quick rather than small."""
+    return _encoded(picture[..., ::-1] if picture.ndim == 3 else picture, ".png", [cv2.IMWRITE_PNG_COMPRESSION, 1])
+
+
+def _encoded(picture: Frame | Mask, kind: str, options: list[int]) -> bytes:
+    done, data = cv2.imencode(kind, picture, options)
+    if not done:
+        raise ProjectError(f"A picture of {picture.shape} could not be encoded as {kind}.")
+    return data.tobytes()

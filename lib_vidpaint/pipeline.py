@@ -1,0 +1,300 @@
+"""Redoes only what changed: `Run` is what a stage sees, `catch_up` runs the stages, `reasons` says why one is due."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from . import settings as settings_module
+from .atomic import explained, writing
+from .clip import Clip, open_clip
+from .engines import Engine, EngineSpec, open_engine
+from .errors import SettingsError
+from .groups import Patch
+from .items import File, Item
+from .ledger import Finished, Ledger, digest
+from .planes import Planes
+from .pools import Here, Pool
+from .progress import Progress
+from .project import Project
+from .regions import REGION
+from .render import Edited, edited_frames
+from .survey import Survey, survey
+
+if TYPE_CHECKING:
+    from .stages import Settings
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Reader(Generic[T]):
+    """Things asked for by rising index, read once from front to back; a far jump or a step back opens anew.
+
+    The last one given is remembered, so a span may begin where the one before it ended, or one earlier.
+    """
+
+    NEAR = 250
+
+    def __init__(self, open_at: Callable[[int], Iterator[T]]) -> None:
+        self._open_at, self._at = open_at, 0
+        self._frames: Iterator[T] | None = None
+        self._last: T | None = None
+
+    def read(self, start: int, stop: int) -> Iterator[T]:
+        """Those with start <= index < stop."""
+        if self._last is not None and start == self._at - 1:
+            yield self._last
+            start += 1
+        if self._frames is None or not self._at <= start <= self._at + self.NEAR:
+            self._frames, self._at = self._open_at(start), start
+        while self._at < stop:
+            frame = next(self._frames)
+            self._at, self._last = self._at + 1, frame
+            if self._at > start:
+                yield frame
+
+
+class Run:
+    """One pass of the pipeline over a project: everything that a stage may use."""
+
+    def __init__(
+        self,
+        project: Project,
+        settings: Settings,
+        progress: Progress | None = None,
+        pool: Pool | None = None,
+        engine: Engine | None = None,
+    ) -> None:
+        self.project, self.settings = project, settings
+        self.progress, self.pool = progress or Progress(), pool or Here()
+        self.stage = "source"
+        self._engine = engine
+        self._edited: tuple[tuple[Patch, ...], Reader[Edited]] | None = None
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.project.ledger
+
+    @cached_property
+    def source_digest(self) -> str:
+        source = self.settings.source
+        if not source.path:
+            raise SettingsError(
+                f"Which video? This project was made elsewhere: name it again, `vidpaint run VIDEO -o {self.project.folder}`."
+            )
+        content = self.project.input_digest("source", source.path)
+        return f"{content} {source.span} {source.fps if Path(source.path).is_dir() else ''}"
+
+    @cached_property
+    def survey(self) -> Survey:
+        """The frame table and the proxy; made by one decode of the source the first time anybody asks."""
+        return survey(self)
+
+    @cached_property
+    def clip(self) -> Clip:
+        """The source with its frame table."""
+        return self.open_source().with_table(self.survey.pts)
+
+    def open_source(self) -> Clip:
+        """The source before it was surveyed."""
+        source = self.settings.source
+        return open_clip(source.path, source.frame_rate, source.times)
+
+    @cached_property
+    def source_reader(self) -> Reader[Planes]:
+        return Reader(self.clip.frames)
+
+    def edited_reader(self, patches: tuple[Patch, ...]) -> Reader[Edited]:
+        """The finished frames with these patches; the same reader for as long as the patches are the same."""
+        if self._edited is None or self._edited[0] != patches:
+            region, folder = self.project.path(REGION), self.project.folder
+            opened = Reader(lambda start: edited_frames(self.clip, patches, folder, region, start))
+            self._edited = (patches, opened)
+        return self._edited[1]
+
+    @cached_property
+    def engine(self) -> Engine:
+        return self._engine or open_engine(EngineSpec(self.settings.inpaint.engine))
+
+    def note(self, text: str) -> None:
+        """Say one sentence to the user and the log."""
+        log.warning(text)
+        self.progress.note(text)
+
+    def each(self, items: Iterable[Item], work: Callable[..., Any], text: str = "", pool: Pool | None = None) -> None:
+        """Make every item that is not fresh: read its takes here, work in the pool, write its files atomically.
+
+        `work` returns the bytes of the file, or a sequence of them in the order of `makes`.
+        """
+        items = list(items)
+        recipes = [(item, recipe) for item in items if (recipe := self._stale(item, work))]
+        jobs = (([take.load(self) for take in item.takes], item.values) for item, _ in recipes)
+        results = (pool or self.pool).map(lambda job: work(*job[0], *job[1]), jobs)
+        fresh = len(items) - len(recipes)
+        self.progress.check()
+        with closing(results):
+            for done, ((item, recipe), result) in enumerate(zip(recipes, results), 1):
+                contents = [result] if isinstance(result, bytes) else result
+                for file, content in zip(item.makes, contents, strict=True):
+                    self._store(file, recipe, lambda part, content=content: part.write_bytes(content), digest(content))
+                self.progress.step(text or self.stage, fresh + done, len(items))
+
+    def build(self, item: Item, write: Callable[..., None]) -> bool:
+        """Make one item whose files are streamed: `write(*paths)` fills them. Returns whether it had to."""
+        recipe = self._stale(item, write)
+        if not recipe:
+            return False
+        self.progress.check()
+        self._build(list(item.makes), [], recipe, write)
+        return True
+
+    def due(self, item: Item, work: Callable[..., Any]) -> bool:
+        """Whether `each` or `build` would make this item anew."""
+        return bool(self._stale(item, work))
+
+    def link(self, file: str, to: str) -> None:
+        """Have the content of one project file under a second name; a hard link where the disk allows it."""
+        content = self.ledger.content(file)
+        item = Item((to,), (File(file),))
+        if recipe := self._stale(item, self.link):
+            self._store(to, recipe, lambda part: _link(self.project.path(file), part), content)
+
+    def _build(self, files: list[str], parts: list[Path], recipe: str, write: Callable[..., None]) -> None:
+        if not files:
+            write(*parts)
+            return
+        self._store(files[0], recipe, lambda part: self._build(files[1:], [*parts, part], recipe, write))
+
+    def _store(self, file: str, recipe: str, fill: Callable[[Path], Any], content: str = "") -> None:
+        path = self.project.path(file)
+        with writing(path) as part:
+            fill(part)
+            if self.ledger.touched(file):
+                self.note(f"{file} was changed by hand and is due again: yours is now {self.project.keep(file)}.")
+            self.ledger.record(file, self.stage, recipe, part, content)
+
+    def _stale(self, item: Item, work: Callable[..., Any]) -> str:
+        """The recipe of an item that must be made, '' for one that is fresh."""
+        recipe = digest(repr((name_of(work), [take.key(self) for take in item.takes], item.values)))
+        fresh = [self.ledger.fresh(file, self.stage, recipe) for file in item.makes]
+        return "" if all(fresh) else recipe
+
+    def sweep(self, folder: str, wanted: Iterable[str]) -> None:
+        """Remove files of ours in `folder` that are no longer wanted; a hand-changed one goes to kept/."""
+        there = (f"{folder}/{path.name}" for path in sorted(self.project.path(folder).glob("*")) if not path.is_dir())
+        self.drop(set(there).difference(wanted))
+
+    def drop(self, files: Iterable[str]) -> None:
+        """Remove these files of ours where they exist; a hand-changed one goes to kept/."""
+        for file in sorted(files):
+            path = self.project.path(file)
+            if self.ledger.touched(file):
+                self.project.keep(file)
+                continue
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise explained(error, path) from error
+
+
+def _link(path: Path, to: Path) -> None:
+    to.unlink(missing_ok=True)
+    try:
+        os.link(path, to)
+    except OSError:
+        shutil.copyfile(path, to)
+
+
+def name_of(work: Callable[..., Any]) -> str:
+    """What a work function is called in recipes."""
+    return f"{work.__module__}.{work.__qualname__}"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A step of the work: its name is its settings field, TOML table, CLI prefix and section of the page.
+
+    `uses` names the settings sections whose change makes it due, `needs` the stages whose results it reads.
+    A stage without `work` is off: it passes its input on, and `about` says so.
+    """
+
+    name: str
+    about: str
+    work: Callable[[Run], None] | None = None
+    uses: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+
+
+def used_settings(run: Run, stage: Stage) -> dict[str, Any]:
+    """The values that a stage depends on, by dotted path."""
+    return {
+        leaf.path: settings_module.get(run.settings, leaf.path)
+        for leaf in settings_module.walk(type(run.settings))
+        if leaf.path.split(".")[0] in stage.uses and not leaf.knob.path
+    }
+
+
+def used_inputs(run: Run, stage: Stage) -> dict[str, str]:
+    """The contents that a stage depends on: the user's files, hand-edited files and the results of other stages."""
+    found = {"source": run.source_digest}
+    if stage.name == "mask":
+        for name, given in (("mask", run.settings.mask.path), ("white", run.settings.mask.white)):
+            if given:
+                found[name] = run.project.input_digest(name, given)
+            elif name in run.ledger.inputs:
+                found[name] = run.ledger.inputs[name].content
+    for file in stage.inputs:
+        found[file] = run.ledger.content(file)
+    for needed in (stage.name, *stage.needs):
+        files = sorted(file for file, made in run.ledger.made.items() if made.stage == needed)
+        present = [(file, run.ledger.content(file)) for file in files]
+        found[f"results of {needed}"] = digest(repr([pair for pair in present if pair[1]]))
+    return found
+
+
+def reasons(run: Run, stage: Stage) -> list[str]:
+    """Why a stage is due when all before it are up to date, in sentences; empty when it need not run."""
+    if not stage.work:
+        return []
+    last = run.ledger.finished.get(stage.name)
+    if last is None:
+        return ["it has not run to its end yet"]
+    found = []
+    for path, value in used_settings(run, stage).items():
+        if last.settings.get(path) != value:
+            found.append(f"{path} was {last.settings.get(path)!r}, is {value!r}")
+    for name, content in used_inputs(run, stage).items():
+        if last.inputs.get(name) != content:
+            found.append(f"{name} changed")
+    return found
+
+
+def explain(run: Run, stages: tuple[Stage, ...]) -> dict[str, list[str]]:
+    """For every stage, why the next run would look at it again; an empty list when it would not."""
+    found: dict[str, list[str]] = {}
+    for stage in stages:
+        found[stage.name] = reasons(run, stage) + [f"{name} is due" for name in stage.needs if found[name]]
+    return found
+
+
+def catch_up(run: Run, stages: tuple[Stage, ...], until: str = "") -> None:
+    """Run every stage that is due, in order, up to and including `until` (default: all)."""
+    log.info("%d frames", len(run.survey.pts))
+    for stage in stages:
+        run.stage = stage.name
+        if why := reasons(run, stage):
+            log.info("%s: %s", stage.name, "; ".join(why))
+            assert stage.work
+            stage.work(run)
+            run.ledger.add(Finished(stage.name, used_settings(run, stage), used_inputs(run, stage)))
+        if stage.name == until:
+            break

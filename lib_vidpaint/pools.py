@@ -1,0 +1,49 @@
+"""Where items run. One method, `map(work, jobs)`: results in the order of the jobs, a bounded number under way."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, TypeVar
+
+J = TypeVar("J")
+R = TypeVar("R")
+
+
+class Pool(Protocol):
+    def map(self, work: Callable[[J], R], jobs: Iterable[J]) -> Generator[R, None, None]:
+        """`work(job)` for each job, in order. Jobs are drawn lazily; the first exception comes through.
+
+        Closing what it gives ends the work: nothing runs any more afterwards.
+        """
+        ...
+
+
+class Here:
+    """One after the other, in the calling thread."""
+
+    def map(self, work: Callable[[J], R], jobs: Iterable[J]) -> Generator[R, None, None]:
+        return (work(job) for job in jobs)
+
+
+class Threads:
+    """`count` threads (default: one per core). OpenCV, numpy and PyAV release the interpreter lock while they work."""
+
+    def __init__(self, count: int | None = None) -> None:
+        self.count = count or os.cpu_count() or 1
+
+    def map(self, work: Callable[[J], R], jobs: Iterable[J]) -> Generator[R, None, None]:
+        with ThreadPoolExecutor(self.count, thread_name_prefix="vidpaint") as threads:
+            under_way = deque()
+            try:
+                for job in jobs:
+                    under_way.append(threads.submit(work, job))
+                    if len(under_way) > self.count:
+                        yield under_way.popleft().result()
+                while under_way:
+                    yield under_way.popleft().result()
+            finally:
+                for future in under_way:
+                    future.cancel()

@@ -1,0 +1,277 @@
+"""What a person can ask for, in one place: the command line and the pages are thin ways to call a Session."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from . import pipeline
+from . import settings as settings_module
+from .atomic import free_bytes, writing
+from .clip import open_clip
+from .engines import Engine, InpaintJob, paint
+from .errors import MaskError, ProjectError, SettingsError, VideoError, VidpaintError
+from .groups import DELIVERY, Delivery, candidate_file, read_groups, read_render
+from .items import KeyframeCrop, WhiteCrop, key_crop
+from .patching import patches_in_force
+from .pools import Pool, Threads
+from .progress import Progress
+from .ledger import Input
+from .project import LOG, SETTINGS, Folder, Project, digest_given, is_project
+from .receipt import Receipt, receipt
+from .regions import REGION, read_regions
+from .render import edited_frames
+from .render import render as render_frames
+from .segmenters.given import open_given
+from .sizes import master_bytes, words
+from .stages import PRESETS, STAGES, Settings
+from .stages.assemble import master_name
+from .survey import SourceSettings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class StageState:
+    """One line of `status`: state is `done`, `due`, or `off`, with the reasons for `due`."""
+
+    name: str
+    state: str
+    about: str
+    reasons: tuple[str, ...] = ()
+
+
+def changed_settings(settings: Settings, values: Mapping[str, Any], preset: str = "") -> Settings:
+    """New settings: the preset's values first, then `values` (dotted paths) over them. Raises SettingsError."""
+    if preset and preset not in PRESETS:
+        raise SettingsError(f"There is no preset {preset!r}; there are {', '.join(PRESETS)}.")
+    return settings_module.put(settings, {**PRESETS.get(preset, {}), **values})
+
+
+def run(
+    folder: Path,
+    values: Mapping[str, Any],
+    *,
+    preset: str = "",
+    until: str = "",
+    progress: Progress | None = None,
+    pool: Pool | None = None,
+    engine: Engine | None = None,
+) -> None:
+    """Begin or continue the project in `folder` with these settings laid over its own, up to the stage `until`.
+
+    A new project whose source or mask is refused leaves nothing behind. Raises VidpaintError, WaitingForPerson, Cancelled.
+    """
+    _check_stage(until)
+    if not is_project(folder):
+        _check_inputs(changed_settings(Settings(), values, preset))
+    with Project(folder) as project:
+        try:
+            with _logged(project), _one_opencv_thread():
+                settings = changed_settings(project.read_settings(Settings()), values, preset)
+                work = pipeline.Run(project, settings, progress, pool or Threads(), engine)
+                log.info("run of %s with %s", work.source_digest, settings_module.changed(settings))
+                project.write_settings(settings)
+                if values.get("mask.white") == "" and "white" in project.ledger.inputs:
+                    project.ledger.add(Input("white", "", "", ""))
+                pipeline.catch_up(work, STAGES, until)
+        except (SettingsError, MaskError, VideoError):
+            if project.created and not project.ledger.finished:
+                project.discard()
+            raise
+
+
+@contextmanager
+def opened(folder: Path, values: Mapping[str, Any] | None = None) -> Iterator[pipeline.Run]:
+    """A project to look at; nothing in it is changed."""
+    with Project(folder, writable=False) as project:
+        settings = settings_module.put(project.read_settings(Settings()), values or {})
+        yield pipeline.Run(project, settings)
+
+
+def status(folder: Path) -> list[StageState]:
+    """Where every stage stands."""
+    with opened(folder) as run:
+        found = pipeline.explain(run, STAGES)
+    states = []
+    for stage in STAGES:
+        state = "off" if not stage.work else "due" if found[stage.name] else "done"
+        states.append(StageState(stage.name, state, stage.about, tuple(found[stage.name])))
+    return states
+
+
+def explain(folder: Path, stage: str = "") -> list[StageState]:
+    """Why stages are due: all of them, or the one asked for."""
+    _check_stage(stage)
+    return [state for state in status(folder) if stage in ("", state.name)]
+
+
+RESULTS = (
+    ("share.mp4", "result"),
+    ("package/comparison.mp4", "before and after"),
+    ("package/receipt.txt", "receipt"),
+    ("sheets/original.jpg", "contact sheet"),
+    ("keyframes/plot.png", "keyframes"),
+)
+
+
+def results(folder: Path) -> list[tuple[str, str]]:
+    """(file, what it is) of what a person will want to look at, as far as it was made."""
+    with Project(folder, writable=False) as project:
+        made = read_render(project).master
+        return [(file, text) for file, text in ((made, "master"), *RESULTS) if file and project.path(file).exists()]
+
+
+@dataclass(frozen=True)
+class WorkPlan:
+    """What the rest of a run will do, before it paints anything."""
+
+    frames: int
+    seconds: float
+    region_share: float
+    keyframes: int
+    images: int
+    seconds_per_image: float
+    master: int
+    free: int
+    warnings: tuple[str, ...] = ()
+
+    def lines(self) -> list[str]:
+        """The plan for people."""
+        painting = timedelta(seconds=round(self.images * self.seconds_per_image))
+        return [
+            f"frames      {self.frames} ({self.seconds:.1f} s)",
+            f"region      {self.region_share:.1%} of the picture",
+            f"keyframes   {self.keyframes}",
+            f"images      {self.images} to paint, about {painting} ({self.seconds_per_image:.2f} s each, measured on one)",
+            f"disk        about {words(self.master)} for the exact master, {words(self.free)} free",
+            *(f"warning     {warning}" for warning in self.warnings),
+        ]
+
+
+def plan(folder: Path, progress: Progress | None = None, engine: Engine | None = None) -> WorkPlan:
+    """Choose keyframes if that is still to do, and count what comes after. One image is painted to time it, and dropped."""
+    run(folder, {}, until="keyframes", progress=progress, engine=engine)
+    with opened(folder) as found:
+        groups, regions, info = read_groups(found.project), read_regions(found.project), found.clip.info
+        settings, painter = found.settings.inpaint, engine or found.engine
+        images = sum(
+            not found.project.path(candidate_file(group.key, index)).exists()
+            for group in groups
+            for index in range(settings.candidates)
+        )
+        each = 0.0
+        if images:
+            crop = key_crop(regions, groups[0].key, info, settings, painter.multiple)
+            key = groups[0].key
+            job = InpaintJob(KeyframeCrop(key, crop).load(found), WhiteCrop(key, crop).load(found), (settings.seed,))
+            begun = time.perf_counter()
+            paint(painter, job)
+            each = time.perf_counter() - begun
+        return WorkPlan(
+            len(found.clip), float(len(found.clip) / info.fps), regions.share, len(groups), images, each,
+            master_bytes(found.clip), free_bytes(folder), regions.warnings,
+        )  # fmt: skip
+
+
+def verify(folder: Path, source: Path, progress: Progress | None = None) -> Receipt:
+    """Check the master in a project's or a package's folder against the source."""
+    made, delivery = _delivered(folder)
+    return receipt(made, source, SourceSettings(span=delivery.span).times, progress or Progress())
+
+
+def render(package: Path, source: Path, output: Path, progress: Progress | None = None) -> None:
+    """Write the master of a package (or project) again, from its patches and the source."""
+    made, delivery = _delivered(package)
+    if not source.exists():
+        raise VideoError(f"{source} does not exist.")
+    if output.exists() and output.samefile(source):
+        raise VideoError(f"{output} is the source itself: write to another file with -o.")
+    found = digest_given(source)
+    if found != delivery.digest:
+        raise ProjectError(
+            f"{source.name} is not the video this was made from: that was {delivery.source} ({delivery.digest}), this is {found}."
+        )
+    asked = SourceSettings(span=delivery.span, fps=delivery.fps)
+    clip = open_clip(source, asked.frame_rate, asked.times)
+    suffix = Path(master_name(clip)).suffix
+    if output.suffix.lower() != suffix:
+        raise VideoError(f"The master of {source.name} is {suffix[1:]} inside: name it {output.with_suffix(suffix).name}.")
+    frames = edited_frames(clip, patches_in_force(made), made.folder, made.path(REGION))
+    with writing(output) as part:
+        render_frames(clip, frames, part, None, 0, progress or Progress(), 0)
+
+
+def _delivered(folder: Path) -> tuple[Folder, Delivery]:
+    """A project or a package to read, and what it was made from."""
+    if is_project(folder):
+        with Project(folder, writable=False) as project:
+            settings = project.read_settings(Settings()).source
+            if "source" not in project.ledger.inputs:
+                raise ProjectError(f"{folder} has nothing to verify or render yet: run it first.")
+            source = project.ledger.inputs["source"]
+            return project, Delivery(source.name, source.content, settings.span, settings.fps)
+    package = Folder(folder)
+    if not package.path(DELIVERY).exists():
+        raise ProjectError(f"{folder} is neither a project nor a package: it has no {SETTINGS} and no {DELIVERY}.")
+    return package, package.record(DELIVERY, Delivery)
+
+
+def _check_stage(name: str) -> None:
+    names = [stage.name for stage in STAGES]
+    if name and name not in names:
+        raise SettingsError(f"There is no stage {name!r}; there are {', '.join(names)}.")
+
+
+def _check_inputs(settings: Settings) -> None:
+    """Refuse a source or mask that cannot be opened before a new project's folder is made."""
+    if not settings.source.path:
+        raise SettingsError("Which video? Give its path: `vidpaint run VIDEO -o PROJECT`.")
+    source = open_clip(settings.source.path, settings.source.frame_rate, settings.source.times)
+    for path in (settings.mask.path, settings.mask.white):
+        if path:
+            open_given(path, source.info, None)
+
+
+@contextmanager
+def _one_opencv_thread() -> Iterator[None]:
+    """The pool runs items side by side: threads inside OpenCV as well would only get in each other's way."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
+class _LogFile(logging.FileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """On a full disk the work itself says so; a log that cannot be written is no reason for more."""
+
+
+@contextmanager
+def _logged(project: Project) -> Iterator[None]:
+    """Have everything the package logs written to the project's run.log meanwhile."""
+    package = logging.getLogger(__package__)
+    handler = _LogFile(project.path(LOG), encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    level = package.level
+    package.addHandler(handler)
+    package.setLevel(logging.INFO)
+    try:
+        yield
+    except VidpaintError as error:
+        log.error("%s", error)
+        raise
+    finally:
+        package.removeHandler(handler)
+        package.setLevel(level)
+        handler.close()

@@ -1,0 +1,26 @@
+"""How large a render will be, said before it is made."""
+
+from __future__ import annotations
+
+from .clip import Clip
+from .encode import lossless_bytes
+
+SAMPLES, RUN = 3, 4
+
+
+def master_bytes(clip: Clip) -> int:
+    """The master's size to expect: a few short runs of frames are encoded in memory and scaled to the clip's length."""
+    count = len(clip)
+    run = min(RUN, count)
+    starts = sorted({(count - run) * i // max(SAMPLES - 1, 1) for i in range(SAMPLES)})
+    sizes = [len(lossless_bytes(clip.frames(start, start + run), clip.info, clip.info.fps)) for start in starts]
+    return round(sum(sizes) / (len(starts) * run) * count)
+
+
+def words(size: float) -> str:
+    """A number of bytes for people: `1.3 GB`."""
+    for unit in ("bytes", "KB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"

@@ -1,0 +1,74 @@
+"""The thirteen stages in their order, and all settings. One file per stage; a stage without a file is still off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..pipeline import Stage
+from ..survey import SourceSettings
+from .assemble import AssembleSettings, assemble
+from .composite import CompositeSettings, composite
+from .extract import ExtractSettings, extract
+from .inpaint import InpaintSettings, inpaint
+from .keyframes import KeyframeSettings, keyframes
+from .mask import MaskSettings, mask
+from .package import PackageSettings, package
+from .select import SelectSettings, select
+from .validate import ValidateSettings, validate
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a person can set. A section is named after its stage."""
+
+    source: SourceSettings = SourceSettings()
+    mask: MaskSettings = MaskSettings()
+    extract: ExtractSettings = ExtractSettings()
+    keyframes: KeyframeSettings = KeyframeSettings()
+    inpaint: InpaintSettings = InpaintSettings()
+    select: SelectSettings = SelectSettings()
+    composite: CompositeSettings = CompositeSettings()
+    validate: ValidateSettings = ValidateSettings()
+    assemble: AssembleSettings = AssembleSettings()
+    package: PackageSettings = PackageSettings()
+
+
+STAGES = (
+    Stage("mask", "what may change in every frame", mask, uses=("source", "mask")),
+    Stage("extract", "pictures for hands and eyes", extract, uses=("mask", "extract"), needs=("mask",)),
+    Stage("prepare", "off: the input is used as it is"),
+    Stage("keyframes", "which frames are painted", keyframes, uses=("mask", "keyframes"), needs=("mask", "extract")),
+    Stage(
+        "inpaint", "candidates for every keyframe", inpaint,
+        uses=("inpaint",), needs=("mask", "keyframes"), inputs=("selection.json",),
+    ),
+    Stage(
+        "select", "which candidate is used", select,
+        uses=("inpaint", "select"), needs=("mask", "keyframes", "inpaint"), inputs=("selection.json",),
+    ),
+    Stage(
+        "composite", "the edit carried over every group", composite,
+        uses=("inpaint", "composite"), needs=("mask", "keyframes", "inpaint", "select"),
+    ),
+    Stage("refine", "off: patches are used as they were carried"),
+    Stage(
+        "validate", "does the result move and look as the source does", validate,
+        uses=("inpaint", "composite", "validate"), needs=("mask", "keyframes", "inpaint", "select", "composite"),
+    ),
+    Stage("assemble", "the master and the share copy", assemble, uses=("assemble",), needs=("mask", "composite", "validate")),
+    Stage("smooth", "off: no in-between frames are made"),
+    Stage("enhance", "off: colours and grain stay as they are"),
+    Stage(
+        "package", "what people take away", package,
+        uses=("package", "assemble"), needs=("mask", "composite", "validate", "assemble"),
+    ),
+)  # fmt: skip
+
+PRESETS = {
+    "age": {"inpaint.denoise": 0.35, "inpaint.masked_content": "original", "composite.carry": "surface"},
+    "clothes": {"inpaint.denoise": 0.65, "inpaint.masked_content": "original", "composite.carry": "surface"},
+    "remove": {
+        "inpaint.denoise": 1.0, "inpaint.masked_content": "fill", "composite.carry": "background", "composite.feather": 1.5,
+        "mask.grow": 4.0,
+    },
+}  # fmt: skip

@@ -1,0 +1,99 @@
+"""Stage 5, inpaint: several candidates for every keyframe.
+
+Reads keyframes/ and selection.json (a keyframe to be redone gets new seeds). Writes candidates/000042/03.png: the crop as
+the engine painted it, upright, with its seed and parameters in the PNG as the WebUI writes them. Candidates are kept
+when keyframes move away and are used again when they come back.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from ..crops import Crop
+from ..engines import Content, InpaintJob, Painted, paint
+from ..errors import EngineError
+from ..groups import candidate_file, read_groups, read_selection
+from ..items import Item, KeyframeCrop, WhiteCrop, key_crop
+from ..model import Frame, Mask
+from ..pools import Here
+from ..regions import read_regions
+from ..settings import knob
+
+if TYPE_CHECKING:
+    from ..pipeline import Run
+
+
+@dataclass(frozen=True)
+class InpaintSettings:
+    engine: Literal["builtin"] = knob(
+        "builtin", "What paints the keyframes. The built-in engine removes what the mask covers."
+    )
+    prompt: str = knob("", "What should be there instead.")
+    negative_prompt: str = knob("", "What should not be there.")
+    denoise: float = knob(
+        0.3, "Denoising strength: how far a candidate may leave the original.", low=0, high=1, step=0.01
+    )
+    masked_content: Content = knob("original", "What the engine starts from inside the mask.")
+    seed: int = knob(1, "Seed of the first candidate; the next ones count up.", low=0, high=2**32 - 1, step=1)
+    batch_count: int = knob(4, "Batches of candidates for each keyframe.", low=1, high=100, step=1)
+    batch_size: int = knob(2, "Candidates painted at once.", low=1, high=16, step=1)
+    context: float = knob(
+        0.25, "How much of the surroundings the engine sees, in parts of the region's size.", low=0, high=4
+    )
+    smallest: int = knob(64, "Least size of the crop that the engine sees, in pixels.", low=16, high=4096, step=8)
+
+    @property
+    def candidates(self) -> int:
+        """Candidates for each keyframe."""
+        return self.batch_count * self.batch_size
+
+
+def inpaint(run: Run) -> None:
+    """Paint the candidates of every keyframe."""
+    settings, regions, info = run.settings.inpaint, read_regions(run.project), run.clip.info
+    selection, engine, items = read_selection(run.project), run.engine, []
+    if info.color.hdr:
+        raise EngineError(
+            f"{run.clip.path.name} is an HDR video (PQ or HLG), and painting in HDR is not possible yet: "
+            "convert it to SDR first, or stop before painting with --until keyframes."
+        )
+    if engine.name == "builtin" and run.settings.composite.carry == "surface":
+        run.note(
+            "The built-in engine can only remove what the mask covers: `--preset remove` carries that over properly."
+        )
+    for group in read_groups(run.project):
+        crop = key_crop(regions, group.key, info, settings, engine.multiple)
+        redo = selection[group.key].redo if group.key in selection else 0
+        takes = (KeyframeCrop(group.key, crop), WhiteCrop(group.key, crop))
+        for batch in range(settings.batch_count):
+            indices = [redo * settings.candidates + batch * settings.batch_size + i for i in range(settings.batch_size)]
+            seeds = tuple((settings.seed + index) % 2**32 for index in indices)
+            values = (
+                engine.name,
+                seeds,
+                settings.prompt,
+                settings.negative_prompt,
+                settings.denoise,
+                settings.masked_content,
+            )
+            items.append(Item(tuple(candidate_file(group.key, i) for i in indices), takes, (crop, *values)))
+
+    def candidates(picture: Frame, white: Mask, crop: Crop, name: str, *values: object) -> list[bytes]:
+        seeds, prompt, negative, denoise, content = values
+        job = InpaintJob(picture, white, seeds, prompt, negative, denoise, content)  # pyright: ignore[reportArgumentType]
+        return [candidate_png(painted) for painted in paint(engine, job)]
+
+    run.each(items, candidates, "painting", Here())
+
+
+def candidate_png(painted: Painted) -> bytes:
+    """The PNG of a candidate with its parameters in the text chunk that the WebUI reads."""
+    text, data = PngInfo(), io.BytesIO()
+    text.add_text("parameters", painted.infotext or f"Seed: {painted.seed}")
+    Image.fromarray(painted.picture).save(data, "PNG", pnginfo=text, compress_level=1)
+    return data.getvalue()

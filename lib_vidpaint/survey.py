@@ -1,0 +1,142 @@
+"""The one decode that everything else relies on: it counts the frames and keeps a small proxy of each.
+
+frames.csv is the frame table: number, timestamp and seconds of every frame, counted by decoding. proxy.mp4 shows every
+frame at most PROXY_WIDTH pixels wide; what only needs to look (keyframes, sheets, pages) reads it instead of the source.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from .clip import read_planes_of
+from .encode import Encoding, Writer
+from .errors import ProjectError, SettingsError
+from .items import Item
+from .model import Color, Frame, VideoInfo
+from .pixels import pixel_format
+from .planes import RGB_COLOR, Planes, matrix_of, planes_of, view
+from .settings import knob
+
+if TYPE_CHECKING:
+    from .pipeline import Run
+
+FRAMES, PROXY = "frames.csv", "proxy.mp4"
+PROXY_WIDTH = 480
+PROXY_ENCODING = Encoding(
+    "libx264", "yuv420p", "mp4", (("crf", "14"), ("preset", "ultrafast"), ("bf", "0"), ("g", "30")), "to look at"
+)
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    path: str = knob("", "The video to change: a file, or a folder of numbered PNG or JPEG frames.", path=True)
+    span: str = knob(
+        "", "Work on this part only, as START-STOP in [hours:]minutes:seconds; either end may be left out."
+    )
+    fps: str = knob("25", "Frames per second of a folder of pictures, such as 25 or 30000/1001. A video knows its own.")
+
+    @property
+    def frame_rate(self) -> Fraction:
+        """`fps` as a number. Raises SettingsError."""
+        try:
+            rate = Fraction(self.fps)
+        except (ValueError, ZeroDivisionError):
+            rate = Fraction(0)
+        if not 0 < rate <= 1000:
+            raise SettingsError(f"source.fps: {self.fps!r} is not a frame rate such as 25 or 30000/1001.")
+        return rate
+
+    @property
+    def times(self) -> tuple[Fraction, Fraction | None] | None:
+        """`span` in seconds, None for the whole video. Raises SettingsError."""
+        if not self.span:
+            return None
+        start, dash, stop = self.span.partition("-")
+        try:
+            times = _seconds(start or "0"), _seconds(stop) if stop else None
+        except ValueError:
+            dash, times = "", (Fraction(0), None)
+        if not dash or (times[1] is not None and times[1] <= times[0]):
+            raise SettingsError(f"source.span: {self.span!r} is not a part of a video; write it like 00:10-00:15.")
+        return times
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The source's timestamps (in its own time base) and its proxy, with the colour tags to view that by."""
+
+    pts: tuple[int, ...]
+    proxy: Path
+    color: Color
+
+    def frames(self) -> Iterator[Frame]:
+        """The proxy's frames as RGB, in order, as the source is stored."""
+        for planes in read_planes_of(self.proxy):
+            yield view(planes, self.color)
+
+
+def survey(run: Run) -> Survey:
+    """The survey of the run's source, made when there is none yet. Raises VideoError for a video without frames."""
+    clip = run.open_source()
+    small = proxy_info(clip.info)
+
+    def write(table: Path, proxy: Path) -> None:
+        with table.open("w", encoding="utf-8", newline="") as file, Writer(proxy, small, PROXY_ENCODING) as writer:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(["frame", "pts", "seconds"])
+            for index, (pts, planes) in enumerate(clip.scan()):
+                rows.writerow([index, pts, f"{float(pts * clip.info.time_base):.6f}"])
+                writer.write(reduced(planes, clip.info, small), index)
+                run.progress.step("reading the source", index + 1, 0)
+
+    run.build(Item((FRAMES, PROXY), (), (run.source_digest,)), write)
+    return Survey(_read_table(run.project.path(FRAMES)), run.project.path(PROXY), small.color)
+
+
+def proxy_info(info: VideoInfo) -> VideoInfo:
+    """What the proxy of a video with this info is: 4:2:0, 8 bits, at most PROXY_WIDTH wide, even sides, same aspect."""
+    wide = min(PROXY_WIDTH, info.width)
+    width, height = max(2, wide // 2 * 2), max(2, round(info.height * wide / info.width) // 2 * 2)
+    yuv = pixel_format(info.pixel_format).family == "yuv"
+    color = replace(info.color, matrix=matrix_of(info.color, info.width, info.height)) if yuv else RGB_COLOR
+    small = replace(info, width=width, height=height, pixel_format="yuv420p", color=color, time_base=1 / info.fps)
+    return replace(small, interlaced="", audio=(), others=())
+
+
+def reduced(planes: Planes, info: VideoInfo, small: VideoInfo) -> Planes:
+    """The picture as its proxy has it. Samples are averaged as they are, without a way through RGB: 3 times as fast."""
+    size = (small.width, small.height)
+    if planes.format.family != "yuv":
+        return planes_of(np.asarray(cv2.resize(view(planes, info.color), size, interpolation=cv2.INTER_AREA), np.uint8))
+    half = size[0] // 2, size[1] // 2
+    bits = planes.format.bits
+    small_arrays: list[Any] = [
+        cv2.resize(array, to, interpolation=cv2.INTER_AREA) for array, to in zip(planes.arrays[:3], (size, half, half))
+    ]
+    eight = [np.asarray(array if bits == 8 else array >> (bits - 8), np.uint8) for array in small_arrays]
+    return Planes(pixel_format(small.pixel_format), tuple(eight))
+
+
+def _seconds(text: str) -> Fraction:
+    total = Fraction(0)
+    for part in text.strip().split(":"):
+        total = total * 60 + Fraction(part)
+    if total < 0:
+        raise ValueError
+    return total
+
+
+def _read_table(path: Path) -> tuple[int, ...]:
+    with path.open(encoding="utf-8", newline="") as file:
+        try:
+            return tuple(int(row["pts"]) for row in csv.DictReader(file))
+        except (KeyError, ValueError, TypeError):
+            raise ProjectError(f"{FRAMES} is damaged: delete it and it is made again.") from None
