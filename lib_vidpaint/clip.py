@@ -18,7 +18,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
-from .containers import color_of, container_kind, describe, extras, open_media, video_stream
+from .containers import color_of, container_kind, describe, open_media, video_stream
 from .errors import VideoError
 from .model import VideoInfo
 from .pixels import pixel_format
@@ -109,16 +109,37 @@ class Clip:
             with closing(self.scan()) as scanned:
                 yield from (planes for _, planes in islice(scanned, start, stop))
             return
-        wanted = iter(table[start:stop])
-        next_pts = next(wanted, None)
-        with closing(self._source.frames_from(table[start])) as frames:
+        yield from self._at(table[start:stop], self._source.frames_from(table[start]))
+
+    def pick(self, indices: Sequence[int]) -> Generator[Planes, None, None]:
+        """Planes of the frames with these rising indices. What lies between is decoded only as far as it must be: every
+        tenth frame of an H.264 clip costs 0.7 to 0.85 of all of them."""
+        table = self.pts
+        if any(a >= b for a, b in pairwise(table)):
+            for index in indices:
+                yield self.frame(index)
+        elif indices:
+            wanted = [table[index] for index in indices]
+            yield from self._at(wanted, self._source.frames_from(wanted[0], set(wanted)))
+
+    def _at(self, wanted: Sequence[int], source: Generator[tuple[int, av.VideoFrame], None, None]) -> Iterator[Planes]:
+        """Planes of the frames at these rising timestamps."""
+        waiting = iter(wanted)
+        next_pts = next(waiting, None)
+        with closing(source) as frames:
             for pts, frame in frames:
                 if pts == next_pts:
                     yield from_frame(frame)
-                    next_pts = next(wanted, None)
+                    next_pts = next(waiting, None)
                 if next_pts is None:
                     return
         raise VideoError(f"{self.path.name} has changed: its frame at timestamp {next_pts} is gone. Open it again.")
+
+    def near(self, index: int, count: int) -> Generator[Planes, None, None]:
+        """Planes of at most `count` neighbouring frames, from where reading can begin without decoding what is before,
+        at or before frame `index`."""
+        with closing(self._source.frames_from(self.pts[index])) as frames:
+            yield from (from_frame(frame) for _, frame in islice(frames, count))
 
     def frame(self, index: int) -> Planes:
         """Planes of one frame."""
@@ -127,10 +148,16 @@ class Clip:
 
 
 def read_planes_of(source: Path | bytes) -> Generator[Planes, None, None]:
-    """Planes of every frame of one of our own small files, or of its bytes."""
-    reader = _File(source, Fraction(25))
-    with closing(reader.frames_from(None)) as frames:
-        yield from (from_frame(frame) for _, frame in frames)
+    """Planes of every frame of one of our own small files, or of its bytes. Opened once: looking first costs 7 ms more."""
+    name = source.name if isinstance(source, Path) else "the clip in memory"
+    with open_media(source) as container:
+        stream = video_stream(container, name)
+        stream.thread_type = "AUTO"
+        for count, packet in enumerate(_packets(container, stream, name)):
+            for frame in _decoded(packet, name, count):
+                if frame.is_corrupt:
+                    raise VideoError(f"{name} is damaged near frame {count}: delete it to have it made again.")
+                yield from_frame(frame)
 
 
 class _File:
@@ -157,9 +184,16 @@ class _File:
             kind in ("mp4", "mov", "matroska") or (kind == "avi" and codec.intra_only)
         )
         self.format = pixel_format(self.info.pixel_format)
+        # Two fields may come as two packets, of which only one has the picture's timestamp.
+        self.sparing = self.seekable and codec.name in ("h264", "hevc") and not self.info.interlaced
 
-    def frames_from(self, pts: int | None) -> Generator[tuple[int, av.VideoFrame], None, None]:
-        """(timestamp, frame) in presentation order, beginning at or before `pts` (None: at the first frame)."""
+    def frames_from(
+        self, pts: int | None, wanted: set[int] | None = None
+    ) -> Generator[tuple[int, av.VideoFrame], None, None]:
+        """(timestamp, frame) in presentation order, beginning at or before `pts` (None: at the first frame).
+
+        Where all that is `wanted` is known, frames that no other depends on may be left out.
+        """
         with open_media(self.source) as container:
             stream = video_stream(container, self.name)
             stream.thread_type = "AUTO"
@@ -168,7 +202,18 @@ class _File:
                 first = _seek(container, stream, pts, self.name)
             start = None if first is None else first.pts
             packets = _packets(container, stream, self.name)
-            yield from self._timed(packets if first is None else chain([first], packets), start)
+            if first is not None:
+                packets = chain([first], packets)
+            if wanted and self.sparing:
+                packets = self._sparing(packets, stream, wanted)
+            yield from self._timed(packets, start)
+
+    def _sparing(self, packets: Iterator[av.Packet], stream: VideoStream, wanted: set[int]) -> Iterator[av.Packet]:
+        """The packets; the decoder is told to pass over those that are not wanted and that no picture refers to."""
+        for packet in packets:
+            needed = packet.pts is None or packet.pts - self.shift in wanted
+            stream.codec_context.skip_frame = "DEFAULT" if needed else "NONREF"
+            yield packet
 
     def _timed(self, packets: Iterator[av.Packet], start: int | None) -> Iterator[tuple[int, av.VideoFrame]]:
         count = 0
@@ -216,13 +261,14 @@ class _Folder:
             1 / fps,
             color_of(frame),
             rotation=frame.rotation,
-            others=tuple(extras(frame)),
         )
 
-    def frames_from(self, pts: int | None) -> Generator[tuple[int, av.VideoFrame], None, None]:
-        """(index, frame) from picture `pts` on."""
+    def frames_from(
+        self, pts: int | None, wanted: set[int] | None = None
+    ) -> Generator[tuple[int, av.VideoFrame], None, None]:
+        """(index, frame) from picture `pts` on, or of those `wanted`."""
         info = self.info
-        for index in range(max(0, pts or 0), len(self.files)):
+        for index in sorted(wanted) if wanted else range(max(0, pts or 0), len(self.files)):
             frame = _picture(self.files[index])
             if (frame.width, frame.height, frame.format.name) != (info.width, info.height, info.pixel_format):
                 raise VideoError(

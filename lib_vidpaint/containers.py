@@ -30,7 +30,6 @@ SIDE_DATA = {
     "Dolby Vision data": {"DOVI_RPU_BUFFER", "DOVI_METADATA"},
     "closed captions": {"A53_CC"},
     "360-degree or stereo marks": {"SPHERICAL", "STEREO3D"},
-    "an ICC colour profile": {"ICC_PROFILE"},
 }
 CONTAINERS = "mov,mp4,matroska,webm,avi,mpegts"
 # First bytes of what people try and what it is; libav would read some of these as a video of one frame.
@@ -99,7 +98,7 @@ def describe(container: InputContainer, stream: VideoStream, first: av.VideoFram
         audio=tuple(_audio(s) for s in container.streams.audio),
         others=(
             *(phrase(s) for s in container.streams if s.type != "audio" and s.index != stream.index),
-            *extras(first),
+            *_extras(first, context.codec.canonical_name),
         ),
     )
 
@@ -112,9 +111,14 @@ def color_of(frame: av.VideoFrame) -> Color:
     return Color(int(frame.colorspace), int(frame.color_primaries), int(frame.color_trc), full)
 
 
-def extras(frame: av.VideoFrame) -> Iterator[str]:
-    """A phrase for everything a frame carries beside its samples that a new encoding does not repeat."""
-    names = {entry.type.name for entry in frame.side_data}
+def _extras(frame: av.VideoFrame, codec: str) -> Iterator[str]:
+    """A phrase for everything a frame carries beside its samples that a new encoding does not repeat.
+
+    PyAV 17 and 18 free the metadata of side data twice, as PNG's colour profiles have it, and crash: only codecs without
+    such metadata are asked.
+    """
+    side_data: Any = frame.side_data if codec in ("h264", "hevc", "av1", "vp9") else ()
+    names = {entry.type.name for entry in side_data}
     return (words for words, kinds in SIDE_DATA.items() if names & kinds)
 
 

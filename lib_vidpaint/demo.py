@@ -18,8 +18,8 @@ from . import session
 from .atomic import write_bytes
 from .clip import read_planes_of
 from .encode import Encoding, Writer, gray_encoding, gray_info, gray_planes
-from .items import encode_jpeg
 from .model import Frame, Mask, VideoInfo
+from .pictures import encode_jpeg
 from .planes import RGB_COLOR, planes_of, view
 from .progress import Progress
 

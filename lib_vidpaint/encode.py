@@ -19,7 +19,6 @@ from types import TracebackType
 from typing import Any, Literal
 
 import av
-import av.filter
 import cv2
 import numpy as np
 from av.error import FFmpegError
@@ -27,6 +26,7 @@ from av.error import FFmpegError
 from .clip import Clip
 from .clip import read_planes_of as read_planes_of
 from .errors import VideoError
+from .fields import FieldFlags
 from .model import Color, Mask, VideoInfo
 from .pixels import PixelFormat, pixel_format
 from .planes import Planes, apply_edit, matrix_of, to_frame, view
@@ -157,7 +157,7 @@ class Writer:
             if audio_from is not None:
                 self._tracks = Tracks(self._file, audio_from, start_pts, web_audio=encoding.web_audio)
             self._file.start_encoding()
-        self._fields = _FieldFlags(info, width, height, encoding.pixel_format) if info.interlaced else None
+        self._fields = FieldFlags(info, width, height, encoding.pixel_format) if info.interlaced else None
 
     def write(self, planes: Planes, pts: int) -> None:
         """Adds a picture at `pts`, in units of info.time_base. Raises VideoError if time does not go forward."""
@@ -248,25 +248,6 @@ class Writer:
             self._tracks.close()
         if self._file is not None:
             self._file.close()
-
-
-class _FieldFlags:
-    """Marks frames as interlaced with the right first field: x264 believes the frame, and PyAV cannot set its flag."""
-
-    def __init__(self, info: VideoInfo, width: int, height: int, pixel_format: str):
-        self._graph = av.filter.Graph()
-        source = self._graph.add_buffer(
-            width=width, height=height, format=av.VideoFormat(pixel_format), time_base=info.time_base
-        )
-        field = self._graph.add("setfield", "tff" if info.interlaced == "top" else "bff")
-        sink = self._graph.add("buffersink")
-        source.link_to(field)
-        field.link_to(sink)
-        self._graph.configure()
-
-    def mark(self, frame: av.VideoFrame) -> Any:
-        self._graph.push(frame)
-        return self._graph.pull()
 
 
 def lossless_bytes(frames: Iterable[Planes], info: VideoInfo, fps: Fraction) -> bytes:

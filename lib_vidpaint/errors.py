@@ -31,5 +31,9 @@ class Cancelled(Exception):
     """The user stopped the work. Everything finished is kept."""
 
 
+class Skipped(Cancelled):
+    """The user gave up on this one piece of work; the rest goes on."""
+
+
 class WaitingForPerson(Exception):
     """A stage cannot go on before a person has decided something; the text says what."""

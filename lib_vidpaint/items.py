@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-import cv2
-import numpy as np
-
 from .crops import Crop, crop_around
-from .errors import ProjectError
 from .model import Box, Frame, Mask, VideoInfo
 from .orientation import upright
+from .pictures import decode_grey, decode_picture
 from .planes import Planes, view
 from .regions import Regions, alpha_white
 
@@ -66,6 +63,20 @@ class SourceFrames:
 
     def load(self, run: Run) -> list[Planes]:
         return [planes.crop(self.box).copy() for planes in run.source_reader.read(self.start, self.stop)]
+
+
+@dataclass(frozen=True)
+class SourceFrame:
+    """One whole frame of the source, one of the rising `among` that are asked for one after the other."""
+
+    index: int
+    among: tuple[int, ...]
+
+    def key(self, run: Run) -> str:
+        return f"source={run.source_digest} frame {self.index}"
+
+    def load(self, run: Run) -> Planes:
+        return run.picked(self.index, self.among)
 
 
 @dataclass(frozen=True)
@@ -130,8 +141,7 @@ class WhiteCrop:
         return f"{run.ledger.content(keyframe_white(self.index))}{self.crop}"
 
     def load(self, run: Run) -> Mask:
-        file = keyframe_white(self.index)
-        white = decode_grey(run.project.path(file).read_bytes(), file)
+        white = _read_grey(run, keyframe_white(self.index))
         return upright(self.crop.cut(white), run.clip.info.rotation)
 
 
@@ -162,57 +172,25 @@ def keyframe_white(index: int) -> str:
 
 
 def read_picture(run: Run, file: str) -> Frame:
-    """A project picture as RGB. Raises ProjectError when it cannot be read."""
-    return decode_picture(run.project.path(file).read_bytes(), file)
-
-
-def decode_picture(data: bytes, file: str) -> Frame:
-    """The RGB of a PNG or JPEG in memory; `file` names it in the error."""
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    if bgr is None:
-        raise ProjectError(f"{file} is not a readable picture: restore it, or delete it to have it made again.")
-    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
-
-
-def decode_grey(data: bytes, file: str) -> Mask:
-    """The grey of a PNG in memory."""
-    grey = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
-    if grey is None:
-        raise ProjectError(f"{file} is not a readable picture: restore it, or delete it to have it made again.")
-    return np.asarray(grey, np.uint8)
+    """A project picture of the source's size as RGB. Raises ProjectError when it is no such picture."""
+    return decode_picture(run.project.path(file).read_bytes(), file, _size(run))
 
 
 def read_alpha(run: Run, index: int) -> Mask:
     """The soft mask of one frame, checked against the source's size."""
-    file = alpha_file(index)
-    alpha = decode_grey(run.project.path(file).read_bytes(), file)
-    info = run.clip.info
-    if alpha.shape != (info.height, info.width):
-        size = f"{alpha.shape[1]}x{alpha.shape[0]}"
-        raise ProjectError(f"{file} is {size}, the source is {info.width}x{info.height}: save it at the source's size.")
-    return alpha
+    return _read_grey(run, alpha_file(index))
 
 
-def read_white(run: Run, index: int) -> Mask:
-    """What the engine may repaint in one frame: the picture in white/ where there is one, else alpha with gamma."""
-    path = run.project.path(white_file(index))
-    if not path.exists():
-        return alpha_white(read_alpha(run, index), run.settings.mask.gamma)
-    return decode_grey(path.read_bytes(), white_file(index))
+def read_white(run: Run, index: int, alpha: Mask) -> Mask:
+    """What the engine may repaint in one frame: the picture in white/ where there is one, else its alpha with gamma."""
+    if not run.project.path(white_file(index)).exists():
+        return alpha_white(alpha, run.settings.mask.gamma)
+    return _read_grey(run, white_file(index))
 
 
-def encode_jpeg(picture: Frame) -> bytes:
-    """A JPEG of an RGB picture, for eyes."""
-    return _encoded(picture[..., ::-1], ".jpg", [cv2.IMWRITE_JPEG_QUALITY, 92])
+def _read_grey(run: Run, file: str) -> Mask:
+    return decode_grey(run.project.path(file).read_bytes(), file, _size(run))
 
 
-def encode_png(picture: Frame | Mask) -> bytes:
-    """A PNG of an RGB or grey picture, quick rather than small."""
-    return _encoded(picture[..., ::-1] if picture.ndim == 3 else picture, ".png", [cv2.IMWRITE_PNG_COMPRESSION, 1])
-
-
-def _encoded(picture: Frame | Mask, kind: str, options: list[int]) -> bytes:
-    done, data = cv2.imencode(kind, picture, options)
-    if not done:
-        raise ProjectError(f"A picture of {picture.shape} could not be encoded as {kind}.")
-    return data.tobytes()
+def _size(run: Run) -> tuple[int, int]:
+    return run.clip.info.width, run.clip.info.height

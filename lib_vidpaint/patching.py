@@ -15,9 +15,10 @@ from .blending import feather
 from .crops import Crop
 from .encode import lossless_bytes
 from .groups import FILLED, PATCHES, Patch, candidate_file, patch_file
-from .items import Alphas, Item, KeyframePicture, SourceFrames, decode_picture, key_crop, read_alpha
+from .items import Alphas, Item, KeyframePicture, SourceFrames, key_crop, read_alpha
 from .model import Box, Choice, Group, Mask, VideoInfo
 from .orientation import as_stored
+from .pictures import decode_picture
 from .pixels import pixel_format
 from .planes import Planes, apply_edit, view
 from .project import Folder
@@ -52,7 +53,8 @@ class LayerTake:
         frame = KeyframePicture(self.key_frame, whole).load(run)
         alpha = read_alpha(run, self.key_frame)
         file = candidate_file(self.key_frame, self.candidate)
-        painted = self.crop.inner(as_stored(decode_picture(run.project.path(file).read_bytes(), file), info.rotation))
+        shown = decode_picture(run.project.path(file).read_bytes(), file, self.crop.size(info.rotation))
+        painted = self.crop.inner(as_stored(shown, info.rotation))
         edited = frame.copy()
         inside = alpha[self.crop.box.slices] > 0
         edited[self.crop.box.slices][inside] = painted[inside]
@@ -120,7 +122,7 @@ def _plan(run: Run, regions: Regions, group: Group, chosen: Mapping[int, Choice]
         around = around.union(regions.box(range(key, key + 1)))
     steps = pixel_format(info.pixel_format).steps
     box = around.grown(MARGIN, info.width, info.height).aligned(*steps, info.width, info.height)
-    crops = {key: key_crop(regions, key, info, settings, run.engine.multiple) for key in chosen}
+    crops = {key: key_crop(regions, key, info, settings, run.multiple) for key in chosen}
     layers = [LayerTake(key, choice.candidate or 0, crops[key], box) for key, choice in chosen.items()]
     return Plan(Patch(group.key, group.start, group.stop, box, patch_file(group.key, folder)), first, tuple(layers))
 

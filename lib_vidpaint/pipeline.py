@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from . import settings as settings_module
 from .atomic import explained, writing
 from .clip import Clip, open_clip
-from .engines import Engine, EngineSpec, open_engine
+from .engines import MULTIPLES, Engine, EngineSpec, open_engine
 from .errors import SettingsError
 from .groups import Patch
 from .items import File, Item
@@ -77,6 +78,7 @@ class Run:
         self.progress, self.pool = progress or Progress(), pool or Here()
         self.stage = "source"
         self._engine = engine
+        self._picked: tuple[tuple[int, ...], Iterator[Planes]] | None = None
         self._edited: tuple[tuple[Patch, ...], Reader[Edited]] | None = None
 
     @property
@@ -112,6 +114,16 @@ class Run:
     def source_reader(self) -> Reader[Planes]:
         return Reader(self.clip.frames)
 
+    def picked(self, index: int, among: tuple[int, ...]) -> Planes:
+        """One frame of the source; when they are asked for one after the other, all of `among` are read in one go."""
+        if self._picked is None or index not in self._picked[0]:
+            left = among[among.index(index) :]
+            self._picked = left, self.clip.pick(left)
+        left, frames = self._picked
+        at = left.index(index)
+        self._picked = left[at + 1 :], frames
+        return next(islice(frames, at, None))
+
     def edited_reader(self, patches: tuple[Patch, ...]) -> Reader[Edited]:
         """The finished frames with these patches; the same reader for as long as the patches are the same."""
         if self._edited is None or self._edited[0] != patches:
@@ -124,6 +136,16 @@ class Run:
     def engine(self) -> Engine:
         return self._engine or open_engine(EngineSpec(self.settings.inpaint.engine))
 
+    @property
+    def engine_name(self) -> str:
+        """What the engine is called; known without opening it, as a project can be finished where its engine is not."""
+        return self._engine.name if self._engine else self.settings.inpaint.engine
+
+    @property
+    def multiple(self) -> int:
+        """What the sides of the engine's crops are multiples of; known without opening it."""
+        return self._engine.multiple if self._engine else MULTIPLES[self.settings.inpaint.engine]
+
     def note(self, text: str) -> None:
         """Say one sentence to the user and the log."""
         log.warning(text)
@@ -132,7 +154,8 @@ class Run:
     def each(self, items: Iterable[Item], work: Callable[..., Any], text: str = "", pool: Pool | None = None) -> None:
         """Make every item that is not fresh: read its takes here, work in the pool, write its files atomically.
 
-        `work` returns the bytes of the file, or a sequence of them in the order of `makes`.
+        `work` returns the bytes of the file, or a sequence of them in the order of `makes`, of which only those that are
+        not fresh are written; with None the item stays due.
         """
         items = list(items)
         recipes = [(item, recipe) for item in items if (recipe := self._stale(item, work))]
@@ -143,8 +166,9 @@ class Run:
         with closing(results):
             for done, ((item, recipe), result) in enumerate(zip(recipes, results), 1):
                 contents = [result] if isinstance(result, bytes) else result
-                for file, content in zip(item.makes, contents, strict=True):
-                    self._store(file, recipe, lambda part, content=content: part.write_bytes(content), digest(content))
+                for file, content in zip(item.makes, contents, strict=True) if contents is not None else ():
+                    if not self.ledger.fresh(file, self.stage, recipe):
+                        self._store(file, recipe, lambda part, content=content: part.write_bytes(content), digest(content))
                 self.progress.step(text or self.stage, fresh + done, len(items))
 
     def build(self, item: Item, write: Callable[..., None]) -> bool:

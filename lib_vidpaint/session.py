@@ -21,10 +21,10 @@ from .engines import Engine, InpaintJob, paint
 from .errors import MaskError, ProjectError, SettingsError, VideoError, VidpaintError
 from .groups import DELIVERY, Delivery, candidate_file, read_groups, read_render
 from .items import KeyframeCrop, WhiteCrop, key_crop
+from .ledger import Input
 from .patching import patches_in_force
 from .pools import Pool, Threads
 from .progress import Progress
-from .ledger import Input
 from .project import LOG, SETTINGS, Folder, Project, digest_given, is_project
 from .receipt import Receipt, receipt
 from .regions import REGION, read_regions
@@ -37,6 +37,7 @@ from .stages.assemble import master_name
 from .survey import SourceSettings
 
 log = logging.getLogger(__name__)
+SOURCE = "source"
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ def run(
 ) -> None:
     """Begin or continue the project in `folder` with these settings laid over its own, up to the stage `until`.
 
+    `until` "source" only reads the video, so that a person can look at it before there is a mask.
     A new project whose source or mask is refused leaves nothing behind. Raises VidpaintError, WaitingForPerson, Cancelled.
     """
     _check_stage(until)
@@ -82,7 +84,10 @@ def run(
                 project.write_settings(settings)
                 if values.get("mask.white") == "" and "white" in project.ledger.inputs:
                     project.ledger.add(Input("white", "", "", ""))
-                pipeline.catch_up(work, STAGES, until)
+                if until == SOURCE:
+                    _ = work.survey
+                else:
+                    pipeline.catch_up(work, STAGES, until)
         except (SettingsError, MaskError, VideoError):
             if project.created and not project.ledger.finished:
                 project.discard()
@@ -97,9 +102,9 @@ def opened(folder: Path, values: Mapping[str, Any] | None = None) -> Iterator[pi
         yield pipeline.Run(project, settings)
 
 
-def status(folder: Path) -> list[StageState]:
-    """Where every stage stands."""
-    with opened(folder) as run:
+def status(folder: Path, values: Mapping[str, Any] | None = None) -> list[StageState]:
+    """Where every stage stands, with these settings laid over the project's own."""
+    with opened(folder, values) as run:
         found = pipeline.explain(run, STAGES)
     states = []
     for stage in STAGES:
@@ -172,7 +177,8 @@ def plan(folder: Path, progress: Progress | None = None, engine: Engine | None =
         if images:
             crop = key_crop(regions, groups[0].key, info, settings, painter.multiple)
             key = groups[0].key
-            job = InpaintJob(KeyframeCrop(key, crop).load(found), WhiteCrop(key, crop).load(found), (settings.seed,))
+            takes = KeyframeCrop(key, crop).load(found), WhiteCrop(key, crop).load(found)
+            job = InpaintJob(*takes, (settings.seed,), denoise=settings.denoise, sampling=settings.sampling)
             begun = time.perf_counter()
             paint(painter, job)
             each = time.perf_counter() - begun
@@ -204,7 +210,9 @@ def render(package: Path, source: Path, output: Path, progress: Progress | None 
     clip = open_clip(source, asked.frame_rate, asked.times)
     suffix = Path(master_name(clip)).suffix
     if output.suffix.lower() != suffix:
-        raise VideoError(f"The master of {source.name} is {suffix[1:]} inside: name it {output.with_suffix(suffix).name}.")
+        raise VideoError(
+            f"The master of {source.name} is {suffix[1:]} inside: name it {output.with_suffix(suffix).name}."
+        )
     frames = edited_frames(clip, patches_in_force(made), made.folder, made.path(REGION))
     with writing(output) as part:
         render_frames(clip, frames, part, None, 0, progress or Progress(), 0)
@@ -227,7 +235,7 @@ def _delivered(folder: Path) -> tuple[Folder, Delivery]:
 
 def _check_stage(name: str) -> None:
     names = [stage.name for stage in STAGES]
-    if name and name not in names:
+    if name not in ("", SOURCE, *names):
         raise SettingsError(f"There is no stage {name!r}; there are {', '.join(names)}.")
 
 

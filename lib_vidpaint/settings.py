@@ -30,13 +30,17 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True)
 class Knob:
-    """What a person needs to know of one setting. A `path` names a file of this machine and never goes into a project."""
+    """What a person needs to know of one setting. A `path` names a file of this machine and never goes into a project.
+
+    `label` is the name that the WebUI has for it, where that is not the field's own.
+    """
 
     help: str
     low: float | None = None
     high: float | None = None
     step: float | None = None
     path: bool = False
+    label: str = ""
 
 
 def knob(
@@ -47,9 +51,10 @@ def knob(
     high: float | None = None,
     step: float | None = None,
     path: bool = False,
+    label: str = "",
 ) -> Any:
     """A dataclass field with its help and limits (both ends included)."""
-    return field(default=default, metadata={"knob": Knob(help, low, high, step, path)})
+    return field(default=default, metadata={"knob": Knob(help, low, high, step, path, label)})
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ frame at most PROXY_WIDTH pixels wide; what only needs to look (keyframes, sheet
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -23,6 +23,7 @@ from .items import Item
 from .model import Color, Frame, VideoInfo
 from .pixels import pixel_format
 from .planes import RGB_COLOR, Planes, matrix_of, planes_of, view
+from .pools import Threads
 from .settings import knob
 
 if TYPE_CHECKING:
@@ -77,10 +78,11 @@ class Survey:
     proxy: Path
     color: Color
 
-    def frames(self) -> Iterator[Frame]:
-        """The proxy's frames as RGB, in order, as the source is stored."""
-        for planes in read_planes_of(self.proxy):
-            yield view(planes, self.color)
+    def frames(self, wanted: Sequence[int] | None = None) -> Iterator[Frame]:
+        """The proxy's frames as RGB, in order, as the source is stored; all, or those `wanted` (rising)."""
+        every = enumerate(read_planes_of(self.proxy))
+        chosen = (planes for index, planes in every if wanted is None or index in wanted)
+        return Threads().map(lambda planes: view(planes, self.color), chosen)
 
 
 def survey(run: Run) -> Survey:
@@ -98,12 +100,12 @@ def survey(run: Run) -> Survey:
                 run.progress.step("reading the source", index + 1, 0)
 
     run.build(Item((FRAMES, PROXY), (), (run.source_digest,)), write)
-    return Survey(_read_table(run.project.path(FRAMES)), run.project.path(PROXY), small.color)
+    return Survey(read_table(run.project.path(FRAMES)), run.project.path(PROXY), small.color)
 
 
-def proxy_info(info: VideoInfo) -> VideoInfo:
-    """What the proxy of a video with this info is: 4:2:0, 8 bits, at most PROXY_WIDTH wide, even sides, same aspect."""
-    wide = min(PROXY_WIDTH, info.width)
+def proxy_info(info: VideoInfo, widest: int = PROXY_WIDTH) -> VideoInfo:
+    """What a proxy of a video with this info is: 4:2:0, 8 bits, at most `widest` pixels wide, even sides, same aspect."""
+    wide = min(widest, info.width)
     width, height = max(2, wide // 2 * 2), max(2, round(info.height * wide / info.width) // 2 * 2)
     yuv = pixel_format(info.pixel_format).family == "yuv"
     color = replace(info.color, matrix=matrix_of(info.color, info.width, info.height)) if yuv else RGB_COLOR
@@ -134,7 +136,7 @@ def _seconds(text: str) -> Fraction:
     return total
 
 
-def _read_table(path: Path) -> tuple[int, ...]:
+def read_table(path: Path) -> tuple[int, ...]:
     with path.open(encoding="utf-8", newline="") as file:
         try:
             return tuple(int(row["pts"]) for row in csv.DictReader(file))

@@ -9,7 +9,6 @@ import av
 import numpy as np
 import pytest
 from media import SOURCES, Recipe, make, picture
-from PIL import Image, ImageCms
 
 from lib_vidpaint.clip import Clip, open_clip
 from lib_vidpaint.encode import (
@@ -159,13 +158,10 @@ def test_sound_that_no_container_of_ours_holds_is_named(tmp_path: Path) -> None:
 
 
 def test_what_a_frame_carries_beside_its_samples_is_named(tmp_path: Path) -> None:
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    for index in range(3):
-        Image.fromarray(np.full((8, 8, 3), index, np.uint8)).save(folder / f"{index}.png", icc_profile=profile)
-    clip = open_clip(folder)
-    assert write_master(clip, tmp_path / "master.mp4").not_kept == ("an ICC colour profile",)
+    recipe = Recipe(pixels="yuv420p10le", tags=(9, 9, 16), options={"x264-params": "cll=1000,400"})
+    clip = open_clip(make(recipe, tmp_path))
+    assert clip.info.color.hdr
+    assert write_master(clip, tmp_path / "master.mp4").not_kept == ("HDR10 mastering data",)
 
 
 def test_masks_come_back_as_they_were(tmp_path: Path) -> None:

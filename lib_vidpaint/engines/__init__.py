@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal, Protocol
@@ -9,7 +11,29 @@ from typing import Literal, Protocol
 from ..errors import EngineError
 from ..model import Frame, Mask
 
-Content = Literal["fill", "original"]
+Content = Literal["fill", "original", "latent noise", "latent nothing"]
+MULTIPLES = {"builtin": 1, "webui": 64}  # of a crop's sides, by engine; a project can be finished where its engine is not
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How an engine with a diffusion model paints; the words and ranges are the WebUI's. Other engines take no notice.
+
+    resize 0 brings the crop to the size that the checkpoint was trained on, 1 leaves its scale. `vae` and `refiner` ''
+    mean what the host uses now and none. `scripts` is JSON as the WebUI's API takes `alwayson_scripts`.
+    """
+
+    sampler: str = "DPM++ 2M"
+    scheduler: str = "Automatic"
+    steps: int = 20
+    cfg_scale: float = 7.0
+    mask_blur: int = 4
+    resize: float = 0.0
+    checkpoint: str = "auto"
+    vae: str = ""
+    refiner: str = ""
+    refiner_switch_at: float = 0.8
+    scripts: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +53,7 @@ class InpaintJob:
     denoise: float = 1.0
     content: Content = "original"
     donors: tuple[tuple[Frame, Mask], ...] = ()
+    sampling: Sampling = Sampling()
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,13 +67,22 @@ class Painted:
 
 class Engine(Protocol):
     """Paints crops and upscales. Frames are RGB uint8; a painted result has its crop's size, an upscaled one `scale`
-    times it. Pixels outside the mask may come back different: the caller composites. Raises EngineError, Cancelled."""
+    times it. Pixels outside the mask may come back different: the caller composites. A picture that was interrupted
+    half-way is never given back. Raises EngineError, Cancelled, or Skipped when only this job was given up."""
 
     name: str
     multiple: int
 
     def names(self, kind: str) -> list[str]:
-        """What there is to choose from: kind is `checkpoint`, `sampler`, `scheduler` or `upscaler`."""
+        """What there is to choose from: kind is `checkpoint`, `vae`, `sampler`, `scheduler`, `script` or `upscaler`."""
+        ...
+
+    def prepared(self, sampling: Sampling | None = None) -> AbstractContextManager[tuple[str, ...]]:
+        """Around many jobs: models stay loaded in between and what the user had set is put back at the end.
+
+        With `sampling`, every name in it is checked before anything is painted. Gives sentences that the user should
+        see. Raises EngineError.
+        """
         ...
 
     def inpaint(self, job: InpaintJob) -> list[Painted]: ...
@@ -71,7 +105,16 @@ def open_engine(spec: EngineSpec) -> Engine:
         from .builtin import Builtin
 
         return Builtin()
-    raise EngineError(f"There is no engine {spec.name!r}: the one that is always here is builtin.")
+    if spec.name == "webui":
+        if "modules.shared" not in sys.modules:
+            raise EngineError(
+                "The engine webui paints inside a running Stable Diffusion WebUI: use the Video Inpaint tab there, or set "
+                "inpaint.engine to builtin."
+            )
+        from .webui import WebUI
+
+        return WebUI()
+    raise EngineError(f"There is no engine {spec.name!r}; there are {', '.join(MULTIPLES)}.")
 
 
 def paint(engine: Engine, job: InpaintJob) -> list[Painted]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import cv2
 import numpy as np
 
 from ..errors import EngineError
 from ..model import Frame
-from . import InpaintJob, Painted
+from . import MULTIPLES, InpaintJob, Painted, Sampling
 
 METHODS = ((cv2.INPAINT_TELEA, "Telea 2004"), (cv2.INPAINT_NS, "Navier-Stokes, Bertalmio 2001"))
 
@@ -19,10 +21,13 @@ class Builtin:
     """
 
     name = "builtin"
-    multiple = 1
+    multiple = MULTIPLES["builtin"]
 
     def names(self, kind: str) -> list[str]:
         return ["Lanczos"] if kind == "upscaler" else []
+
+    def prepared(self, sampling: Sampling | None = None) -> AbstractContextManager[tuple[str, ...]]:
+        return nullcontext(())
 
     def inpaint(self, job: InpaintJob) -> list[Painted]:
         hole = (job.mask > 0).astype(np.uint8)

@@ -20,6 +20,7 @@ from ..clip import Clip, open_clip
 from ..errors import MaskError
 from ..model import Mask, VideoInfo
 from ..orientation import as_stored, upright
+from ..pictures import decoded
 from ..planes import Planes, view
 
 STILL = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
@@ -150,7 +151,7 @@ def _fitted(mask: Mask, rotation: int, info: VideoInfo, name: str) -> Mask:
 
 
 def _still(path: Path, info: VideoInfo) -> Mask:
-    picture: Any = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    picture: Any = decoded(path.read_bytes(), cv2.IMREAD_UNCHANGED)
     if picture is None:
         raise MaskError(f"{path} is not a readable picture: save the mask as PNG again.")
     if picture.dtype == np.uint16:

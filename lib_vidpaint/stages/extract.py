@@ -1,9 +1,9 @@
 """Stage 2, extract: pictures for people to look at and to work on.
 
-Reads the source, its proxy and alpha/. Writes contact sheets of the original, the alpha and the alpha white (sheets/),
-and on request every frame (frames/) and alpha white (white/) as a picture. A picture that a person edits there is used
-from then on: the frame as what its keyframe is painted on, the white as what the engine may repaint. The frame table,
-frames.csv, was made when the source was first read (`survey.py`).
+Reads the source, the frame table and proxy that were made when it was first read (`survey.py`), and alpha/. Writes
+contact sheets of the original, the alpha and the alpha white (sheets/), and on request every frame (frames/) and alpha
+white (white/) as a picture. A picture that a person edits there is used from then on: the frame as what its keyframe is
+painted on, the white as what the engine may repaint.
 """
 
 from __future__ import annotations
@@ -16,20 +16,10 @@ from typing import TYPE_CHECKING, Literal
 import cv2
 import numpy as np
 
-from ..items import (
-    Alphas,
-    File,
-    Item,
-    SourceFrames,
-    encode_jpeg,
-    encode_png,
-    frame_file,
-    read_alpha,
-    read_white,
-    white_file,
-)
+from ..items import Alphas, File, Item, SourceFrames, frame_file, read_alpha, read_white, white_file
 from ..model import Box, Color, Frame, Mask
 from ..orientation import upright
+from ..pictures import encode_jpeg, encode_png
 from ..planes import Planes, view
 from ..regions import alpha_white
 from ..settings import knob
@@ -104,17 +94,16 @@ def extract(run: Run) -> None:
 def _write_sheets(run: Run, paths: Sequence[Path]) -> None:
     wanted = sampled(len(run.survey.pts))
     cells: list[list[Frame]] = [[], [], []]
-    for index, frame in enumerate(run.survey.frames()):
-        if index in wanted:
-            masks = [read_alpha(run, index), read_white(run, index)]
-            pictures = [frame, *(np.repeat(mask[:, :, None], 3, axis=2) for mask in masks)]
-            for row, picture in zip(cells, pictures):
-                row.append(_cell(upright(picture, run.clip.info.rotation)))
-            run.progress.step("sheets", len(cells[0]), len(wanted))
+    for index, frame in zip(wanted, run.survey.frames(wanted)):
+        alpha = read_alpha(run, index)
+        for row, picture in zip(cells, (frame, alpha, read_white(run, index, alpha))):
+            row.append(_cell(upright(picture, run.clip.info.rotation)))
+        run.progress.step("sheets", len(cells[0]), len(wanted))
     for path, pictures in zip(paths, cells):
         path.write_bytes(encode_jpeg(contact_sheet(pictures)))
 
 
 def _cell(picture: Frame) -> Frame:
     height = max(1, round(picture.shape[0] * CELL_WIDTH / picture.shape[1]))
-    return np.asarray(cv2.resize(picture, (CELL_WIDTH, height), interpolation=cv2.INTER_AREA), np.uint8)
+    small = np.asarray(cv2.resize(picture, (CELL_WIDTH, height), interpolation=cv2.INTER_AREA), np.uint8)
+    return small if small.ndim == 3 else np.repeat(small[:, :, None], 3, axis=2)

@@ -1,7 +1,7 @@
 """Stage 4, keyframes: which frames are painted, and which frames each of them serves.
 
 Reads the proxy and the region, no full-size frame but the keyframes. Writes scores.csv and keyframes/plot.png (why each
-was chosen), groups.json, and for every keyframe its picture and alpha white (keyframes/frame, keyframes/white), which
+was chosen), groups.json, and for every keyframe its picture and alpha white (keyframes/frame/, keyframes/white/), which
 may be edited: the engine paints on what lies there.
 """
 
@@ -11,16 +11,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import cv2
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from ..clip import read_planes_of
 from ..groups import GROUPS, read_groups
-from ..items import Alphas, File, Item, SourceFrames, encode_png, frame_file, keyframe_file, keyframe_white, white_file
+from ..items import Alphas, File, Item, SourceFrame, frame_file, keyframe_file, keyframe_white, white_file
 from ..keyframing import groups, score, scores_csv, scores_plot
 from ..model import Box, Color, Frame, Mask, to_json
+from ..pictures import decode_picture, encode_png
 from ..planes import Planes, view
 from ..regions import REGION_SMALL, alpha_white, read_regions
 from ..settings import knob
@@ -69,11 +67,12 @@ def _lay_out(run: Run) -> None:
     info, gamma = run.clip.info, run.settings.mask.gamma
     whole = Box(0, 0, info.width, info.height)
     pictures, whites = [], []
-    for group in read_groups(run.project):
-        key = group.key
+    keys = tuple(group.key for group in read_groups(run.project))
+    for key in keys:
         edited = [f for kind in ("png", "jpg") if run.ledger.touched(f := frame_file(key, kind))]
-        takes = (File(edited[0]),) if edited else (SourceFrames(key, key + 1, whole),)
-        pictures.append(Item((keyframe_file(key),), takes, (info.color,)))
+        takes = (File(edited[0]),) if edited else (SourceFrame(key, keys),)
+        more = (edited[0], (info.width, info.height)) if edited else ()
+        pictures.append(Item((keyframe_file(key),), takes, (info.color, *more)))
         whites.append(Item((keyframe_white(key),), (File(white_file(key)), Alphas(key, key + 1, whole)), (gamma,)))
     run.each(pictures, key_picture, "keyframes")
     run.each(whites, key_white, "keyframes, white")
@@ -81,12 +80,11 @@ def _lay_out(run: Run) -> None:
     run.sweep("keyframes/white", {item.makes[0] for item in whites})
 
 
-def key_picture(source: bytes | list[Planes], color: Color) -> bytes:
-    """The PNG of a keyframe: of the source, or of the picture that a person edited in frames/."""
+def key_picture(source: bytes | Planes, color: Color, *edited: Any) -> bytes:
+    """The PNG of a keyframe: of the source, or of the picture (its name and size in `edited`) that a person changed."""
     if isinstance(source, bytes):
-        picture = cv2.imdecode(np.frombuffer(source, np.uint8), cv2.IMREAD_COLOR)
-        return encode_png(np.asarray(picture, np.uint8)[..., ::-1])
-    return encode_png(view(source[0], color))
+        return encode_png(decode_picture(source, *edited))
+    return encode_png(view(source, color))
 
 
 def key_white(given: bytes | None, alphas: list[Mask], gamma: float) -> bytes:

@@ -1,8 +1,9 @@
 """Stage 1, mask: what may change in every frame.
 
 Reads the user's mask. Writes alpha/000042.png (soft mask, shaped; hand-editable), white/000042.png (only when the
-user brings their own alpha white), region.mp4 (0 or 255, lossless: the frozen promise of what may change) and region.json
-(its box and share in every frame, and the warnings). Everything later asks the region, never the user's file.
+user brings their own alpha white), region.mp4 (0 or 255, lossless: the frozen promise of what may change),
+region-small.mp4 (the same at the proxy's size) and region.json (its box and share in every frame, and the warnings).
+Everything later asks the region, never the user's file.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ import numpy as np
 
 from ..encode import Writer, gray_encoding, gray_info, gray_planes
 from ..errors import MaskError
-from ..items import Alphas, Item, alpha_file, encode_png, read_alpha, white_file
+from ..items import Alphas, Item, alpha_file, read_alpha, white_file
 from ..model import Box, Mask, to_json
+from ..pictures import encode_png
+from ..pools import Threads
 from ..regions import REGION, REGION_FACTS, REGION_SMALL, Regions, bounding_box
 from ..segmenters.given import Given, check, look, open_given
 from ..settings import knob
@@ -133,13 +136,15 @@ def freeze(run: Run, frames: int, warnings: list[str], region: Path, small: Path
     boxes, shares = [], []
     full, half = gray_info(info.width, info.height, info.fps), gray_info(proxy.width, proxy.height, info.fps)
     with Writer(region, full, gray_encoding()) as writer, Writer(small, half, gray_encoding()) as small_writer:
-        for index in range(frames):
-            inside = np.where(read_alpha(run, index) > 0, 255, 0).astype(np.uint8)
+        alphas = Threads().map(lambda index: read_alpha(run, index), range(frames))
+        for index, alpha in enumerate(alphas):
+            inside = np.asarray(cv2.threshold(alpha, 0, 255, cv2.THRESH_BINARY)[1], np.uint8)
             boxes.append(bounding_box(inside))
-            shares.append(round(float(np.count_nonzero(inside)) / inside.size, 6))
+            shares.append(round(cv2.countNonZero(inside) / inside.size, 6))
             writer.write(gray_planes(inside), index)
             reduced = cv2.resize(inside, (proxy.width, proxy.height), interpolation=cv2.INTER_AREA)
-            small_writer.write(gray_planes(np.where(reduced > 127, 255, 0).astype(np.uint8)), index)
+            reduced = np.asarray(cv2.threshold(reduced, 127, 255, cv2.THRESH_BINARY)[1], np.uint8)
+            small_writer.write(gray_planes(reduced), index)
             run.progress.step("region", index + 1, frames)
     if not any(boxes):
         raise MaskError("alpha/ marks nothing in any frame: paint white what should change.")

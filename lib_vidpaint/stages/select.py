@@ -11,13 +11,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import ProjectError, WaitingForPerson
 from ..groups import CHOICES, SELECTION, candidate_file, read_groups, read_selection
-from ..items import Alphas, File, Item, KeyframePicture, decode_picture, key_crop
+from ..items import Alphas, File, Item, KeyframePicture, key_crop
 from ..model import Choice, Frame, Mask, to_json
 from ..orientation import as_stored
+from ..pictures import decode_picture
 from ..ranking import seam_score
 from ..regions import read_regions
 from ..settings import knob
@@ -37,14 +38,13 @@ def score_file(key: int) -> str:
     return f"scores/{key:06d}.json"
 
 
-def scores(source: Frame, alphas: list[Mask], *rest: object) -> bytes:
+def scores(source: Frame, alphas: list[Mask], *rest: Any) -> bytes:
     """The seam scores of a keyframe's candidates as JSON, by candidate number."""
-    *candidates, numbers, rotation = rest
-    height, width = source.shape[:2]
+    *candidates, key, numbers, crop, rotation = rest
     found = {}
-    for number, data in zip(numbers, candidates):  # pyright: ignore[reportArgumentType]
-        painted = as_stored(decode_picture(data, f"candidate {number}"), rotation)  # pyright: ignore[reportArgumentType]
-        found[number] = round(seam_score(source, painted[:height, :width], alphas[0]), 4)
+    for number, data in zip(numbers, candidates):
+        shown = decode_picture(data, candidate_file(key, number), crop.size(rotation))
+        found[number] = round(seam_score(source, crop.inner(as_stored(shown, rotation)), alphas[0]), 4)
     return json.dumps(found).encode()
 
 
@@ -73,10 +73,10 @@ def select(run: Run) -> None:
         numbers = range(redo * settings.candidates, (redo + 1) * settings.candidates)
         if chosen is not None and run.project.path(candidate_file(group.key, chosen)).exists():
             numbers = sorted({*numbers, chosen})
-        box = key_crop(regions, group.key, info, settings, run.engine.multiple).box
+        crop = key_crop(regions, group.key, info, settings, run.multiple)
         files = tuple(File(candidate_file(group.key, n)) for n in numbers)
-        takes = (KeyframePicture(group.key, box), Alphas(group.key, group.key + 1, box), *files)
-        items.append(Item((score_file(group.key),), takes, (tuple(numbers), info.rotation)))
+        takes = (KeyframePicture(group.key, crop.box), Alphas(group.key, group.key + 1, crop.box), *files)
+        items.append(Item((score_file(group.key),), takes, (group.key, tuple(numbers), crop, info.rotation)))
     run.each(items, scores, "ranking")
     run.sweep("scores", {item.makes[0] for item in items})
 

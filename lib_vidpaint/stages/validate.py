@@ -69,8 +69,13 @@ def measure(frames: list[tuple[Planes, Planes, Mask]], first: int, start: int, c
     for index, (source, result, region) in enumerate(frames, first):
         measures = validator.add(index, view(source, color), view(result, color), region)
         if index >= start:
-            found.append(to_json(measures))
+            found.append({name: _rounded(value) for name, value in to_json(measures).items()})
     return json.dumps(found).encode()
+
+
+def _rounded(value: float) -> float:
+    """Without the digits that OpenCV gives differently for the same picture at another place in memory (1e-11)."""
+    return round(value, 6) if isinstance(value, float) else value
 
 
 def limits(settings: ValidateSettings, carry: str) -> Limits:
@@ -112,7 +117,7 @@ def validate(run: Run) -> None:
             run.note(f"{len(failed)} of {len(found)} groups look wrong, by keyframe {which}: {action}.")
 
     takes = tuple(File(item.makes[0]) for item in items)
-    run.build(Item((REPORT, VERDICTS), takes, (settings, run.settings.composite.carry)), write)
+    run.build(Item((REPORT, VERDICTS), takes, (settings.z, run.settings.composite.carry)), write)
     _fill(run, patches)
 
 

@@ -1,0 +1,269 @@
+"""The command line: exit codes, what it prints, and that every flag comes from a setting."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from projects import FEW, ROOT, command, copied, decoded, remade, stamps
+
+from lib_vidpaint import __version__, cli, session, settings
+from lib_vidpaint.stages import PRESETS, STAGES, Settings
+
+Footage = dict[str, Path]
+Capture = pytest.CaptureFixture[str]
+QUICK = [word for path, value in FEW.items() for word in (f"--{path}", str(value))]
+
+
+def vidpaint(*arguments: object) -> int:
+    return cli.main([str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def project(finished: Path, footage: Footage, tmp_path: Path) -> Path:
+    """A finished project that knows where its source is."""
+    folder = copied(finished, tmp_path / "project")
+    assert vidpaint("run", footage["source"], "-o", folder, "--mask", footage["mask"], *QUICK) == 0
+    return folder
+
+
+def test_a_run_from_nothing(footage: Footage, tmp_path: Path) -> None:
+    line = ("run", footage["source"], "-o", tmp_path / "p", "--mask", footage["mask"], "--preset", "remove", *QUICK)
+    done = command(*line)
+    assert done.returncode == 0, done.stderr
+    assert f"master: {tmp_path / 'p' / 'master.mp4'}" in done.stdout
+    assert "rendering: 14 of 14" in done.stderr
+    assert "Traceback" not in done.stderr
+    for printed in re.findall(r": (/.+)", done.stdout):
+        assert Path(printed).exists()
+
+
+def test_run_goes_on_with_a_project(project: Path, capsys: Capture) -> None:
+    before = stamps(project)
+    assert vidpaint("run", "-o", project) == 0
+    assert remade(before, project) == set()
+    assert "master: " in capsys.readouterr().out
+
+
+def test_until_stops_after_a_stage(footage: Footage, tmp_path: Path) -> None:
+    assert vidpaint("run", footage["source"], "-o", tmp_path, "--mask", "box:10,10,20,20", "--until", "keyframes") == 0
+    assert (tmp_path / "groups.json").exists()
+    assert not (tmp_path / "candidates").exists()
+
+
+def test_a_span_is_cut_out(footage: Footage, tmp_path: Path) -> None:
+    folder = tmp_path / "p"
+    line = [
+        "run",
+        footage["source"],
+        "-o",
+        folder,
+        "--mask",
+        footage["mask"],
+        "--span",
+        "0:00.2-0:00.4",
+        "--preset",
+        "remove",
+    ]
+    assert vidpaint(*line, *QUICK) == 0
+    assert len((folder / "frames.csv").read_text().splitlines()) == 1 + 5
+    assert len(decoded(folder / "master.mp4")[0]) == 5
+    assert vidpaint("verify", folder, footage["source"]) == 0
+    # The mask of a span is the mask of those frames: frame 5's disc is 5 pixels to the right of frame 0's.
+    assert json.loads((folder / "region.json").read_text())["boxes"][0]["x"] > 36 + 5 - 12 - 3
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_come_before_flags(preset: str, footage: Footage, tmp_path: Path) -> None:
+    line = [
+        "run",
+        footage["source"],
+        "-o",
+        tmp_path,
+        "--mask",
+        "box:10,10,20,20",
+        "--until",
+        "mask",
+        "--preset",
+        preset,
+    ]
+    assert vidpaint(*line, "--inpaint.denoise", "0.45") == 0
+    with session.opened(tmp_path) as run:
+        assert run.settings.inpaint.denoise == 0.45
+        assert run.settings.composite.carry == PRESETS[preset]["composite.carry"]
+
+
+def test_every_setting_is_a_flag_with_help(capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        vidpaint("run", "--help")
+    assert stopped.value.code == 0
+    text = re.sub(r"\s+", " ", capsys.readouterr().out)
+    for leaf in settings.walk(Settings):
+        if leaf.path != "source.path":
+            assert f"--{leaf.path} " in text
+            assert leaf.limits.split(",")[0] in text
+
+
+def test_settings_lists_every_knob(capsys: Capture) -> None:
+    assert vidpaint("settings") == 0
+    out = capsys.readouterr().out
+    for leaf in settings.walk(Settings):
+        assert f"--{leaf.path} " in out
+        assert leaf.knob.help in out
+
+
+def test_version(capsys: Capture) -> None:
+    with pytest.raises(SystemExit):
+        vidpaint("--version")
+    assert capsys.readouterr().out.strip() == __version__
+
+
+def test_status_and_explain_of_a_finished_project(project: Path, capsys: Capture) -> None:
+    before = stamps(project)
+    assert vidpaint("status", project) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [stage.name for stage in STAGES]
+    assert {line.split()[1] for line in lines} == {"done", "off"}
+    assert vidpaint("explain", project, "composite") == 0
+    assert capsys.readouterr().out.split() == ["composite", "up", "to", "date"]
+    assert stamps(project) == before
+
+
+def test_explain_gives_the_reason(project: Path, capsys: Capture) -> None:
+    with (project / "project.toml").open("a") as file:
+        file.write("\n[keyframes]\nmovement = 0.9\n")
+    assert vidpaint("explain", project) == 0
+    out = capsys.readouterr().out
+    assert "keyframes.movement was 0.5, is 0.9" in out
+    assert "keyframes is due" in out
+    assert "extract    up to date" in out
+
+
+def test_plan_says_what_is_to_come_and_paints_nothing(footage: Footage, tmp_path: Path, capsys: Capture) -> None:
+    assert vidpaint("run", footage["source"], "-o", tmp_path, "--mask", footage["mask"], "--until", "mask", *QUICK) == 0
+    assert vidpaint("plan", tmp_path) == 0
+    out = capsys.readouterr().out
+    keys = len(json.loads((tmp_path / "groups.json").read_text()))
+    assert "frames      14 (0.6 s)" in out
+    assert f"keyframes   {keys}" in out
+    assert f"images      {2 * keys} to paint" in out
+    assert not (tmp_path / "candidates").exists()
+
+
+def test_verify_prints_a_receipt_and_json(project: Path, footage: Footage, capsys: Capture) -> None:
+    for folder in (project, project / "package"):
+        assert vidpaint("verify", folder, footage["source"]) == 0
+        assert "Nothing outside the region changed" in capsys.readouterr().out
+    assert vidpaint("verify", project, footage["source"], "--json") == 0
+    receipt = json.loads(capsys.readouterr().out)
+    assert receipt["check"]["changed_outside"] == 0
+    assert receipt["check"]["changed_inside"] > 0
+
+
+def test_verify_of_another_source_breaks_the_promise(project: Path, tmp_path: Path, capsys: Capture) -> None:
+    assert vidpaint("verify", project, project / "share.mp4") == 2
+    assert "THE PROMISE IS BROKEN" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("where", ["", "package"], ids=["project", "package"])
+def test_render_gives_the_master_back(where: str, project: Path, footage: Footage, tmp_path: Path) -> None:
+    (project / "package" / "master.mp4").unlink()
+    assert vidpaint("render", project / where, footage["source"], "-o", tmp_path / "again.mp4") == 0
+    assert decoded(tmp_path / "again.mp4") == decoded(project / "master.mp4")
+    assert (tmp_path / "again.mp4").read_bytes() == (project / "master.mp4").read_bytes()
+
+
+def test_render_gives_back_a_master_with_a_dropped_group(project: Path, footage: Footage, tmp_path: Path) -> None:
+    assert vidpaint("run", "-o", project, "--validate.drop", "on") == 0
+    verdicts = json.loads((project / "verdicts.json").read_text())
+    verdicts[1]["decision"] = "drop"
+    (project / "verdicts.json").write_text(json.dumps(verdicts))
+    assert vidpaint("run", "-o", project) == 0
+    assert list((project / "filled").glob("*.mp4"))
+    package = copied(project / "package", tmp_path / "alone")
+    assert vidpaint("render", package, footage["source"], "-o", tmp_path / "again.mp4") == 0
+    assert decoded(tmp_path / "again.mp4") == decoded(project / "master.mp4")
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        ("SOURCE", "is the source itself"),
+        ("again.mkv", "name it again.mp4"),
+        ("clip.mp4/a.mp4", "could not be written"),
+    ],
+    ids=["onto the source", "another container", "below a file"],
+)
+def test_render_refuses(
+    output: str, words: str, project: Path, tmp_path: Path, capsys: Capture, footage: Footage
+) -> None:
+    source = tmp_path / "clip.mp4"
+    source.write_bytes(footage["source"].read_bytes())
+    before = source.read_bytes()
+    target = source if output == "SOURCE" else tmp_path / output
+    assert vidpaint("render", project, source, "-o", target) == 2
+    assert words in capsys.readouterr().err
+    assert source.read_bytes() == before
+
+
+def test_render_refuses_another_source(project: Path, tmp_path: Path, capsys: Capture) -> None:
+    assert vidpaint("render", project, project / "share.mp4", "-o", tmp_path / "a.mp4") == 2
+    assert "is not the video this was made from" in capsys.readouterr().err
+    assert not (tmp_path / "a.mp4").exists()
+
+
+def test_waiting_for_a_person(project: Path, capsys: Capture) -> None:
+    assert vidpaint("run", "-o", project, "--select.how", "person") == 3
+    assert "have no choice yet (the first is keyframe 0)" in capsys.readouterr().err
+    groups = json.loads((project / "groups.json").read_text())
+    (project / "selection.json").write_text(json.dumps([{"key": group["key"], "candidate": 1} for group in groups]))
+    assert vidpaint("run", "-o", project) == 0
+
+
+def test_a_bug_is_told_as_one(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    def broken(*_: Any) -> None:
+        raise KeyError("oops")
+
+    monkeypatch.setattr(session, "status", broken)
+    assert vidpaint("status", project) == 1
+    assert "This is a mistake in Video Inpaint" in capsys.readouterr().err
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(footage: Footage, tmp_path: Path) -> None:
+    folder = tmp_path / "p"
+    line = [
+        "run",
+        str(footage["source"]),
+        "-o",
+        str(folder),
+        "--mask",
+        str(footage["mask"]),
+        "--preset",
+        "remove",
+        *QUICK,
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lib_vidpaint", *line],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    end = time.monotonic() + 30
+    while not (folder / "alpha").exists() and time.monotonic() < end:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130, said
+    assert "Stopping after this step" in said
+    assert f"vidpaint run -o {folder}" in said
+    assert "Traceback" not in said
+    assert not list(folder.rglob("*.part"))
+    assert vidpaint("run", "-o", folder) == 0

@@ -1,0 +1,98 @@
+"""What every pool promises."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from lib_vidpaint.pools import Here, Pool, Threads
+
+POOLS = {"here": Here(), "one thread": Threads(1), "three threads": Threads(3)}
+BOUND = 4
+
+
+@pytest.fixture(params=POOLS)
+def pool(request: pytest.FixtureRequest) -> Pool:
+    return POOLS[request.param]
+
+
+def slow_square(number: int) -> int:
+    time.sleep(0.002 * (number % 3))
+    return number * number
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 20])
+def test_results_come_in_order(pool: Pool, count: int) -> None:
+    assert list(pool.map(slow_square, range(count))) == [n * n for n in range(count)]
+
+
+def test_jobs_are_drawn_only_as_they_are_needed(pool: Pool) -> None:
+    drawn = 0
+
+    def jobs() -> Iterator[int]:
+        nonlocal drawn
+        for drawn in range(1, 101):
+            yield drawn
+
+    results = pool.map(slow_square, jobs())
+    assert drawn == 0
+    for taken, _ in enumerate(results, 1):
+        assert drawn <= taken + BOUND
+    assert drawn == 100
+
+
+def test_jobs_are_drawn_in_the_callers_thread(pool: Pool) -> None:
+    threads = []
+
+    def jobs() -> Iterator[int]:
+        for number in range(10):
+            threads.append(threading.current_thread())
+            yield number
+
+    list(pool.map(slow_square, jobs()))
+    assert set(threads) == {threading.current_thread()}
+
+
+def test_the_first_exception_comes_through_and_the_rest_is_left(pool: Pool) -> None:
+    begun = []
+
+    def work(number: int) -> int:
+        begun.append(number)
+        if number == 3:
+            raise ZeroDivisionError
+        return number
+
+    results = pool.map(work, range(100))
+    found = []
+    with pytest.raises(ZeroDivisionError):
+        found.extend(results)
+    assert found == [0, 1, 2]
+    assert len(begun) <= 4 + BOUND
+
+
+def test_an_exception_while_drawing_comes_through(pool: Pool) -> None:
+    def jobs() -> Iterator[int]:
+        yield 1
+        raise FileNotFoundError
+
+    with pytest.raises(FileNotFoundError):
+        list(pool.map(slow_square, jobs()))
+
+
+def test_nothing_runs_after_it_was_closed(pool: Pool) -> None:
+    begun = []
+
+    def work(number: int) -> int:
+        begun.append(number)
+        time.sleep(0.01)
+        return number
+
+    results = pool.map(work, range(100))
+    next(results)
+    results.close()
+    count = len(begun)
+    time.sleep(0.05)
+    assert len(begun) == count <= 1 + BOUND
