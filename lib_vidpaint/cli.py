@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import sys
@@ -19,6 +20,7 @@ from .stages import PRESETS, STAGES, Settings
 from .terminal import Terminal
 
 DONE, BUG, BAD_INPUT, WAITING, CANCELLED = 0, 1, 2, 3, 130
+SECTIONS = [field.name for field in dataclasses.fields(Settings)]
 SHORT = {"mask.path": "--mask", "source.span": "--span"}
 
 
@@ -120,12 +122,16 @@ def _run_command(commands: Any) -> None:
         "--preset", choices=[*PRESETS], help="knobs for a kind of edit; flags of your own come after it"
     )
     command.add_argument("--until", metavar="STAGE", default="", help="stop after this stage")
+    command.usage = "vidpaint run [VIDEO] -o PROJECT [--mask PATH] [--preset NAME] [--until STAGE] [--SECTION.KNOB VALUE ...]"
+    about = {"source": "the video"} | {stage.name: stage.about for stage in STAGES}
+    groups = {name: command.add_argument_group(name, about[name]) for name in SECTIONS}
     for leaf in settings_module.walk(Settings):
         if leaf.path != "source.path":
             names = [f"--{leaf.path}", *([SHORT[leaf.path]] if leaf.path in SHORT else [])]
             default = "" if leaf.default == "" else f", default {_shown(leaf.default)}"
             text = f"{leaf.knob.help} ({leaf.limits}{default})".replace("%", "%%")
-            command.add_argument(*names, dest=leaf.path, metavar=leaf.path.split(".")[1].upper(), help=text)
+            section, name = leaf.path.split(".")
+            groups[section].add_argument(*names, dest=leaf.path, metavar=name.upper(), help=text)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -280,8 +280,9 @@ def used_inputs(run: Run, stage: Stage) -> dict[str, str]:
         found[file] = run.ledger.content(file)
     for needed in (stage.name, *stage.needs):
         files = sorted(file for file, made in run.ledger.made.items() if made.stage == needed)
-        present = [(file, run.ledger.content(file)) for file in files]
-        found[f"results of {needed}"] = digest(repr([pair for pair in present if pair[1]]))
+        found |= {file: run.ledger.content(file) for file in files if run.ledger.touched(file)}
+        ours = [(file, run.ledger.content(file)) for file in files if file not in found]
+        found[f"results of {needed}"] = digest(repr([pair for pair in ours if pair[1]]))
     return found
 
 
@@ -296,10 +297,8 @@ def reasons(run: Run, stage: Stage) -> list[str]:
     for path, value in used_settings(run, stage).items():
         if last.settings.get(path) != value:
             found.append(f"{path} was {last.settings.get(path)!r}, is {value!r}")
-    for name, content in used_inputs(run, stage).items():
-        if last.inputs.get(name) != content:
-            found.append(f"{name} changed")
-    return found
+    now = used_inputs(run, stage)
+    return found + [f"{name} changed" for name in {**last.inputs, **now} if last.inputs.get(name) != now.get(name)]
 
 
 def explain(run: Run, stages: tuple[Stage, ...]) -> dict[str, list[str]]:

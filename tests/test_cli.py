@@ -8,22 +8,24 @@ import signal
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
-from projects import FEW, ROOT, command, copied, decoded, remade, stamps
+from conftest import FRAMES, SIZE, disc
+from media import Recipe, make
+from projects import FEW, ROOT, command, copied, decoded, remade, stamps, vidpaint
 
-from lib_vidpaint import __version__, cli, session, settings
+from lib_vidpaint import __version__, session, settings
+from lib_vidpaint.regions import bounding_box
 from lib_vidpaint.stages import PRESETS, STAGES, Settings
 
 Footage = dict[str, Path]
 Capture = pytest.CaptureFixture[str]
 QUICK = [word for path, value in FEW.items() for word in (f"--{path}", str(value))]
-
-
-def vidpaint(*arguments: object) -> int:
-    return cli.main([str(argument) for argument in arguments])
 
 
 @pytest.fixture
@@ -78,6 +80,21 @@ def test_a_span_is_cut_out(footage: Footage, tmp_path: Path) -> None:
     assert vidpaint("verify", folder, footage["source"]) == 0
     # The mask of a span is the mask of those frames: frame 5's disc is 5 pixels to the right of frame 0's.
     assert json.loads((folder / "region.json").read_text())["boxes"][0]["x"] > 36 + 5 - 12 - 3
+
+
+def test_a_span_takes_the_masks_of_its_own_frames_from_a_folder(tmp_path: Path) -> None:
+    """Pictures have no clock: they go by the video's rate, here 50 frames a second."""
+    source = make(Recipe(size=SIZE, times=lambda index: Fraction(index, 50)), tmp_path)
+    (tmp_path / "masks").mkdir()
+    for index in range(FRAMES):
+        cv2.imwrite(str(tmp_path / "masks" / f"{index:03d}.png"), disc(index))
+    line = ["run", source, "-o", tmp_path / "p", "--mask", tmp_path / "masks", "--span", "0.1-0.2", "--until", "mask"]
+    assert vidpaint(*line) == 0
+    boxes = json.loads((tmp_path / "p" / "region.json").read_text())["boxes"]
+    assert [box["x"] - boxes[0]["x"] for box in boxes] == [0, 1, 2, 3, 4]
+    found = bounding_box(np.where(disc(5) >= 8, 255, 0).astype(np.uint8))
+    assert found
+    assert boxes[0]["x"] == found.x
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -17,7 +17,7 @@ HEAVY = {"torch", "rembg", "segment_anything", "diffusers", "ray", "matplotlib",
 # From the top down. A module may import modules of its own layer and of those below.
 LAYERS = [
     {"__main__", "cli", "demo", "docs", "terminal", "ui"},
-    {"jobs"},
+    {"jobs", "viewing"},
     {"session"},
     {"stages"},
     {"pipeline", "items", "survey", "patching", "receipt", "comparison"},
@@ -27,7 +27,7 @@ LAYERS = [
         "surroundings", "transfer", "verify", "witness", "orientation", "pictures", "progress", "settings", "atomic",
     },
     {"clip", "containers", "encode", "fields", "planes", "pixels", "tracks"},
-    {"model", "errors", "__init__", "."},
+    {"model", "errors", "requirements", "__init__", "."},
 ]  # fmt: skip
 # What they share without being of a kind: an error, a record's place, a name.
 FREE = {"model", "errors", "settings", "atomic", "progress", "orientation", "."}

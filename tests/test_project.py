@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -195,9 +196,7 @@ def test_a_strangers_names_lead_nowhere(
     quoted = name.replace("\\", "\\\\")
     patch = f'[{{"key": 0, "start": 0, "stop": 14, "box": {{"x": 0, "y": 0, "width": 96, "height": 64}}, "file": "{quoted}"}}]'
     (folder / file).write_text(patch if file == "patches.json" else f'{{"master": "{quoted}"}}')
+    work = partial(session.render, output=tmp_path / "out.mp4") if file == "patches.json" else session.verify
     with pytest.raises(ProjectError, match="Do not open projects you do not trust"):
-        if file == "patches.json":
-            session.render(folder, footage["source"], tmp_path / "out.mp4")
-        else:
-            session.verify(folder, footage["source"])
+        work(folder, source=footage["source"])
     assert not (tmp_path / "out.mp4").exists()

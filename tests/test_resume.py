@@ -24,7 +24,7 @@ from lib_vidpaint.model import Group, from_json
 Footage = dict[str, Path]
 KILLS = int(os.environ.get("VIDPAINT_KILLS", "6"))
 # From the start of Python to the end of a run, in seconds, on two shared cores.
-LONGEST_RUN = 2.5
+LONGEST_RUN = 1.6
 
 
 def start(folder: Path, footage: Footage) -> subprocess.Popen[bytes]:
