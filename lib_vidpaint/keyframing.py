@@ -19,14 +19,14 @@ from __future__ import annotations
 
 import csv
 import io
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from .model import Frame, Group, Mask
 from .motion import colour_difference, motion_difference
+from .pools import Threads
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,9 +63,17 @@ class Score:
     reason: Reason = ""
 
 
+class Cuts(Protocol):
+    """Finds shots in frames given one after the other: `shots.ShotDetector`."""
+
+    starts: list[int]
+
+    def add(self, frame: Frame) -> object: ...
+
+
 @dataclass(frozen=True)
 class _Step:
-    """One frame of the first reading; `first` of a segment has no step."""
+    """One frame of the first reading, and how it differs from the one before; `first` of a segment has no step."""
 
     shot: int
     shown: bool
@@ -76,7 +84,7 @@ class _Step:
 
 def score(
     open_frames: Open,
-    shot_starts: Sequence[int],
+    cuts: Cuts,
     movement: float = 0.5,
     convergence: float = 0.5,
     longest: int = 10,
@@ -85,11 +93,11 @@ def score(
     """One Score for every frame, in order; those with `is_key` are the keyframes.
 
     `open_frames` is called twice, because the limits need the clip's mean before the first comparison with a keyframe,
-    and gives (RGB frame, mask) pairs of one small size; only two pairs are held at a time. `shot_starts` are ascending
-    frame indices. `shown` says which frames have a region, for regions so small that the reduced mask lost them;
+    and gives (RGB frame, mask) pairs of one small size; only a few are held at a time. `cuts` is given every frame of
+    the first reading. `shown` says which frames have a region, for regions so small that the reduced mask lost them;
     without it those whose mask is not empty. movement and convergence are 0..1, longest is at least 1.
     """
-    steps = list(_steps(open_frames(), shot_starts, shown))
+    steps = _steps(open_frames(), cuts, shown)
     pairs = [step for step in steps if step.shown and not step.first]
     colour_limit, motion_limit = limits(
         _mean([step.colour for step in pairs]), _mean([step.motion for step in pairs]), movement, convergence, longest
@@ -162,24 +170,25 @@ def scores_plot(scores: Sequence[Score], made: Sequence[Group]) -> bytes:
     return png.getvalue()
 
 
-def _steps(
-    frames: Iterable[tuple[Frame, Mask]], shot_starts: Sequence[int], shown: Sequence[bool] | None
-) -> Iterable[_Step]:
-    """The segments and the differences of consecutive frames."""
-    previous: tuple[Frame, Mask] | None = None
-    shot, cuts_before = -1, 0
-    for index, (frame, mask) in enumerate(frames):
-        cuts = bisect_right(shot_starts, index)
-        if not (mask.any() if shown is None else shown[index]):
-            previous = None
-            yield _Step(max(shot, 0), shown=False)
-            continue
-        if previous is None or cuts != cuts_before:
-            shot += 1
-            yield _Step(shot, shown=True, first=True)
-        else:
-            yield _Step(shot, True, False, *_differences(frame, mask, previous))
-        previous, cuts_before = (frame, mask), cuts
+def _steps(frames: Iterable[tuple[Frame, Mask]], cuts: Cuts, shown: Sequence[bool] | None) -> list[_Step]:
+    """The segments and the differences of consecutive frames, which threads measure side by side."""
+    visible: list[bool] = []
+
+    def pairs() -> Iterator[tuple[tuple[Frame, Mask], tuple[Frame, Mask] | None]]:
+        previous = None
+        for index, (frame, mask) in enumerate(frames):
+            cuts.add(frame)
+            visible.append(bool(mask.any()) if shown is None else shown[index])
+            yield (frame, mask), previous if visible[-1] else None
+            previous = (frame, mask) if visible[-1] else None
+
+    found = list(Threads().map(lambda pair: _differences(*pair[0], pair[1]) if pair[1] else (0.0, 0.0), pairs()))
+    steps, shot, starts = [], -1, set(cuts.starts)
+    for index, differences in enumerate(found):
+        first = visible[index] and (not index or not visible[index - 1] or index in starts)
+        shot += first
+        steps.append(_Step(max(shot, 0), visible[index], first, *((0.0, 0.0) if first else differences)))
+    return steps
 
 
 def _choose(

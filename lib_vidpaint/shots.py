@@ -5,7 +5,6 @@ It compares each frame's change with that of its neighbours, so a fast pan is no
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from fractions import Fraction
 
 import cv2
@@ -46,14 +45,6 @@ class ShotDetector:
         self._count += 1
         self.starts += [cut.frame_num for cut in found]
         return bool(found)
-
-
-def shot_starts(frames: Iterable[Frame], fps: Fraction | float) -> list[int]:
-    """The index of the first frame of every shot, 0 first; empty without frames. Frames are RGB uint8 (H, W, 3)."""
-    detector = ShotDetector(fps)
-    for frame in frames:
-        detector.add(frame)
-    return detector.starts
 
 
 def _small(frame: Frame) -> Frame:

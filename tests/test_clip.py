@@ -104,6 +104,25 @@ def test_empty_span_is_refused(tmp_path: Path) -> None:
         len(open_clip(SOURCES["h264"](tmp_path), span=(Fraction(99), None)))
 
 
+@pytest.mark.parametrize("name", SOURCES)
+def test_picked_frames_are_those_of_a_whole_reading(name: str, tmp_path: Path) -> None:
+    clip = open_clip(SOURCES[name](tmp_path))
+    whole = list(clip.frames())
+    for indices in (range(1, len(whole), 4), [len(whole) - 1], [0, 3, 4]):
+        picked = list(clip.pick(indices))
+        assert [changed_outside(a, whole[i], None) for a, i in zip(picked, indices, strict=True)] == [0] * len(picked)
+
+
+def test_near_frames_are_some_before_the_one_asked_for(tmp_path: Path) -> None:
+    clip = open_clip(SOURCES["h264"](tmp_path))
+    whole = list(clip.frames())
+    near = list(clip.near(9, 3))
+    assert len(near) == 3
+    first = next(i for i, planes in enumerate(whole) if not changed_outside(planes, near[0], None))
+    assert first <= 9
+    assert [changed_outside(a, b, None) for a, b in zip(near, whole[first:])] == [0, 0, 0]
+
+
 def test_frames_outside_the_clip_are_refused(tmp_path: Path) -> None:
     clip = open_clip(SOURCES["h264"](tmp_path))
     with pytest.raises(VideoError, match="has 14 frames"):

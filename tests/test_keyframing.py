@@ -4,12 +4,14 @@ import csv
 import io
 import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from lib_vidpaint.keyframing import Score, groups, limits, score, scores_csv, scores_plot
+from lib_vidpaint import keyframing
+from lib_vidpaint.keyframing import Score, groups, limits, scores_csv, scores_plot
 from lib_vidpaint.model import Frame, Mask
 
 SIZE = (90, 160)
@@ -36,6 +38,23 @@ class Clip:
     def __call__(self) -> Iterator[tuple[Frame, Mask]]:
         self.opened += 1
         return iter(self.pairs)
+
+
+class Known:
+    """Shots that are known beforehand; remembers how many frames it was shown."""
+
+    def __init__(self, starts: list[int]) -> None:
+        self.starts, self.shown = starts, 0
+
+    def add(self, frame: Frame) -> None:
+        self.shown += 1
+
+
+def score(clip: Clip, starts: list[int], *settings: float, **more: Any) -> list[Score]:
+    cuts = Known(starts)
+    found = keyframing.score(clip, cuts, *settings, **more)
+    assert cuts.shown == len(clip.pairs)
+    return found
 
 
 def moving(length: int, speed: float = 1.5) -> list[Frame]:

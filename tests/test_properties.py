@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,8 @@ def test_a_still_clip_is_one_group_for_each_shot(count: int, cuts: list[int], mo
     mask[6:18, 8:24] = 255
     starts = sorted({0, *(cut for cut in cuts if cut < count)})
     shown = [True] * count
-    scores = score(lambda: ((frame, mask) for _ in range(count)), starts, movement, 0.5, longest, shown)
+    cuts = SimpleNamespace(starts=starts, add=lambda frame: None)
+    scores = score(lambda: ((frame, mask) for _ in range(count)), cuts, movement, 0.5, longest, shown)
     assert [group.start for group in groups(scores, shown)] == starts
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 import cv2
@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from lib_vidpaint.model import Frame
-from lib_vidpaint.shots import ShotDetector, shot_starts
+from lib_vidpaint.shots import ShotDetector
+
+
+def shot_starts(frames: Iterable[Frame], fps: Fraction | float) -> list[int]:
+    detector = ShotDetector(fps)
+    for frame in frames:
+        detector.add(frame)
+    return detector.starts
 
 
 def shot(seed: int, length: int, pan: int = 1, size: tuple[int, int] = (135, 240)) -> Iterator[Frame]:

@@ -22,7 +22,7 @@ from ..pictures import decode_picture, encode_png
 from ..planes import Planes, view
 from ..regions import REGION_SMALL, alpha_white, read_regions
 from ..settings import knob
-from ..shots import shot_starts
+from ..shots import ShotDetector
 from ..survey import PROXY
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ def keyframes(run: Run) -> None:
             run.progress.step("comparing frames", count, len(shown))
 
     def write(table: Path, plot: Path, grouping: Path) -> None:
-        starts = shot_starts(run.survey.frames(), run.clip.info.fps)
-        scores = score(frames, starts, settings.movement, settings.convergence, settings.longest, shown)
+        cuts = ShotDetector(run.clip.info.fps)
+        scores = score(frames, cuts, settings.movement, settings.convergence, settings.longest, shown)
         made = groups(scores, shown)
         table.write_text(scores_csv(scores), encoding="utf-8")
         plot.write_bytes(scores_plot(scores, made))
