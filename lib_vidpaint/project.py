@@ -153,7 +153,7 @@ class Project(Folder):
             if path.exists() and path.read_bytes() != written:
                 self.keep(SETTINGS)
             write_bytes(path, text)
-        self._remember({leaf.path: settings_module.get(settings, leaf.path) for leaf in _paths(settings)})
+        self._remember({leaf.path: _absolute(leaf, settings_module.get(settings, leaf.path)) for leaf in _local(settings)})
 
     def keep(self, file: str) -> Path:
         """Move a hand-changed file to kept/ under a free name."""
@@ -202,12 +202,9 @@ class Project(Folder):
         except (OSError, ValueError, ProjectError):
             return {}
 
-    def _remember(self, paths: dict[str, str]) -> None:
-        paths = {
-            name: path if path.startswith("box:") or not path else os.path.abspath(path) for name, path in paths.items()
-        }
-        if paths != self._remembered():
-            write_bytes(self._memory(), json.dumps(paths).encode())
+    def _remember(self, values: dict[str, str]) -> None:
+        if values != self._remembered():
+            write_bytes(self._memory(), json.dumps(values).encode())
 
 
 def is_project(folder: Path) -> bool:
@@ -235,8 +232,12 @@ def _files_of(path: Path) -> list[Path]:
     return sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES) if path.is_dir() else [path]
 
 
-def _paths(settings: Any) -> list[settings_module.Leaf]:
-    return [leaf for leaf in settings_module.walk(type(settings)) if leaf.knob.path]
+def _local(settings: Any) -> list[settings_module.Leaf]:
+    return [leaf for leaf in settings_module.walk(type(settings)) if leaf.knob.local]
+
+
+def _absolute(leaf: settings_module.Leaf, value: str) -> str:
+    return os.path.abspath(value) if leaf.knob.path and value and not value.startswith("box:") else value
 
 
 def _locked(file: IO[bytes]) -> bool:

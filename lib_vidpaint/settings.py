@@ -30,9 +30,11 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True)
 class Knob:
-    """What a person needs to know of one setting. A `path` names a file of this machine and never goes into a project.
+    """What a person needs to know of one setting.
 
-    `label` is the name that the WebUI has for it, where that is not the field's own.
+    A `local` one belongs to this machine: it is neither written into a project nor taken from one, which may be a
+    stranger's. A `path` names a file, so it is local too. `label` is the name that the WebUI has for it, where that is
+    not the field's own.
     """
 
     help: str
@@ -40,6 +42,7 @@ class Knob:
     high: float | None = None
     step: float | None = None
     path: bool = False
+    local: bool = False
     label: str = ""
 
 
@@ -51,10 +54,11 @@ def knob(
     high: float | None = None,
     step: float | None = None,
     path: bool = False,
+    local: bool = False,
     label: str = "",
 ) -> Any:
     """A dataclass field with its help and limits (both ends included)."""
-    return field(default=default, metadata={"knob": Knob(help, low, high, step, path, label)})
+    return field(default=default, metadata={"knob": Knob(help, low, high, step, path, path or local, label)})
 
 
 @dataclass(frozen=True)
@@ -183,11 +187,11 @@ def parse(known: Leaf, text: str) -> Any:
 
 
 def changed(settings: Any) -> dict[str, Any]:
-    """The leaves that differ from their defaults, by dotted path; paths of this machine are left out."""
+    """The leaves that differ from their defaults, by dotted path; those of this machine are left out."""
     return {
         known.path: get(settings, known.path)
         for known in walk(type(settings))
-        if not known.knob.path and get(settings, known.path) != known.default
+        if not known.knob.local and get(settings, known.path) != known.default
     }
 
 
@@ -226,8 +230,8 @@ def from_toml(settings: S, text: str, where: str) -> S:
     try:
         values = dict(_flatten(data))
         for path in values:
-            if leaf(type(settings), path).knob.path:
-                raise SettingsError(f"{path} is a file of one machine: give it on the command line, not in a project.")
+            if leaf(type(settings), path).knob.local:
+                raise SettingsError(f"{path} belongs to one machine: give it on the command line, not in a project.")
         return put(settings, values)
     except SettingsError as error:
         raise SettingsError(f"{where}: {error}") from None

@@ -23,7 +23,7 @@ DAMAGED = {
     "newer": ("project.toml", b"version = 7\n", "update Video Inpaint to open it"),
     "project.toml": ("project.toml", b"[mask\n", "project.toml is damaged"),
     "not text": ("project.toml", b"\xff\xfe\x00", "project.toml is damaged"),
-    "path in project.toml": ("project.toml", b'[source]\npath = "/etc/passwd"\n', "a file of one machine"),
+    "path in project.toml": ("project.toml", b'[source]\npath = "/etc/passwd"\n', "belongs to one machine"),
     "unknown in project.toml": ("project.toml", b"[mask]\ngrowth = 3\n", "project.toml: There is no setting"),
     "made.jsonl": ("made.jsonl", b"nonsense\n", "made.jsonl line 1 is damaged"),
     "newer made.jsonl": ("made.jsonl", b'{"version": 9}\n', "update Video Inpaint"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import hosts
 import numpy as np
 import pytest
 from fakes import Recorder
@@ -37,9 +38,13 @@ MASKS = {
 }
 
 
-@pytest.fixture(params=ENGINES)
-def engine(request: pytest.FixtureRequest) -> Engine:
-    return ENGINES[request.param]()
+@pytest.fixture(params=[*ENGINES, "webui"])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    if request.param in ENGINES:
+        yield ENGINES[request.param]()
+        return
+    with hosts.running():
+        yield open_engine(EngineSpec("webui"))
 
 
 @pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)

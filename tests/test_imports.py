@@ -21,10 +21,10 @@ LAYERS = [
     {"session"},
     {"stages"},
     {"pipeline", "items", "survey", "patching", "receipt", "comparison"},
-    {"project", "ledger", "groups", "regions", "render", "selection", "sizes", "segmenters", "engines", "pools"},
+    {"project", "ledger", "groups", "regions", "render", "selection", "sizes", "segmenters", "engines"},
     {
         "blending", "crops", "flow", "harmonising", "keyframing", "measures", "motion", "propagation", "ranking", "shots",
-        "surroundings", "transfer", "verify", "witness", "orientation", "pictures", "progress", "settings", "atomic",
+        "surroundings", "transfer", "verify", "witness", "orientation", "pictures", "progress", "settings", "atomic", "pools",
     },
     {"clip", "containers", "encode", "fields", "planes", "pixels", "tracks"},
     {"model", "errors", "requirements", "__init__", "."},

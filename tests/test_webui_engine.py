@@ -313,7 +313,7 @@ def test_names(host: Any) -> None:
     assert engine.names("sampler") == ["DPM++ 2M", "Euler a", "Euler"]
     assert engine.names("scheduler") == ["Automatic", "Karras", "Uniform"]
     assert engine.names("vae") == ["Automatic", "None", "soft.vae.safetensors"]
-    assert engine.names("upscaler") == ["Lanczos", "Twice", "Same", "Missing"]
+    assert engine.names("upscaler") == ["Lanczos", "Twice", "Same"]
     assert engine.names("nonsense") == []
 
 
@@ -334,6 +334,8 @@ def test_upscaling_is_exact_and_reads_weights_once(host: Any, model: str, scale:
 
 
 def test_an_upscaler_that_fails_in_silence_is_an_error(host: Any) -> None:
+    upscaler = host.upscaler
+    host.shared.sd_upscalers.append(upscaler.UpscalerData("Missing", "missing.pth", upscaler.UpscalerESRGAN()))
     with pytest.raises(EngineError, match="upscaler Missing could not be loaded"):
         opened().upscale(FRAME, "Missing", 2)
     with pytest.raises(EngineError, match="no upscaler 'Thrice': near it are Twice"):
@@ -391,6 +393,26 @@ def test_forge_paints_in_its_main_thread(forge: Any, monkeypatch: pytest.MonkeyP
         return str(raised.value)
 
     assert in_a_thread(caught) == ["The WebUI could not paint: out of memory"]
+
+
+def test_a_relative_of_forge_without_its_functions_is_treated_like_automatic1111(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with hosts.running(forge=True) as host:
+        monkeypatch.delattr(host.main_entry, "modules_change")
+        add_checkpoints(host, hosts.checkpoint(tmp_path, "ours.safetensors"))
+        opened().inpaint(job(sampling=replace(PLAIN, checkpoint="ours.safetensors")))
+        assert host.processing.calls[0].override_settings == {"sd_model_checkpoint": "ours.safetensors"}
+        assert host.shared.opts.data == {}
+
+
+def test_other_settings_in_between_keep_what_was_prepared(host: Any) -> None:
+    engine = opened()
+    with engine.prepared(PLAIN):
+        engine.upscale(FRAME, "Twice", 2)
+        engine.inpaint(job(sampling=replace(PLAIN, steps=2)))
+        engine.inpaint(job())
+        engine.upscale(FRAME, "Twice", 2)
+    assert [p.steps for p in host.processing.calls] == [2, 8]
+    assert len(host.modelloader.reads) == 1
 
 
 class Skipping(Recorder):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal, Protocol
 
 from ..errors import EngineError
@@ -98,9 +97,8 @@ class EngineSpec:
     options: tuple[tuple[str, str], ...] = ()
 
 
-@cache
 def open_engine(spec: EngineSpec) -> Engine:
-    """The engine of this spec, one per process. Raises EngineError for an unknown name."""
+    """The engine of this spec, for one run. Raises EngineError for an unknown name or where it cannot work."""
     if spec.name == "builtin":
         from .builtin import Builtin
 

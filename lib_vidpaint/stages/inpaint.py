@@ -61,9 +61,15 @@ class InpaintSettings:
     mask_blur: int = knob(Sampling.mask_blur, "Mask blur that the WebUI adds, in pixels.", low=0, high=64, step=1)
     masked_content: Content = knob("original", "What the engine starts from inside the mask.")
     context: float = knob(
-        0.25, "How much of the surroundings the engine sees, in parts of the region's size.", low=0, high=4
+        0.25,
+        "How much of the surroundings the engine sees, in parts of the region's size.",
+        low=0,
+        high=4,
+        label="Only masked padding",
     )
-    smallest: int = knob(64, "Least size of the crop that the engine sees, in pixels.", low=16, high=4096, step=8)
+    smallest: int = knob(
+        64, "Least size of the crop that the engine sees, in pixels.", low=16, high=4096, step=8, label="Smallest crop"
+    )
     resize: float = knob(
         Sampling.resize,
         "How large the crop is painted: 1 at its own scale, 2 twice as large, 0 as large as the checkpoint is used to.",
@@ -85,6 +91,7 @@ class InpaintSettings:
     scripts: str = knob(
         Sampling.scripts,
         'Always-on scripts that run along, as the WebUI\'s API takes them: {"soft inpainting": {"args": [true]}}.',
+        local=True,
     )
 
     @property

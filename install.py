@@ -1,0 +1,102 @@
+"""Adds what Video Inpaint needs to the WebUI's Python and changes nothing that is installed there.
+
+The WebUI runs this file at every start. When nothing is missing it is done at once; what cannot be added without changing
+another package is left out with a sentence, and the feature it gives stays off.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from lib_vidpaint.requirements import Requirement, missing
+
+REPORTS_SINCE = (22, 2)  # pip's `--dry-run --report`
+
+
+def installed() -> dict[str, str]:
+    """Every distribution's version by its normalised name."""
+    found = ((one.metadata["Name"], one.version) for one in metadata.distributions())
+    return {normal(name): version for name, version in found if name and version}
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def pip(*arguments: str) -> subprocess.CompletedProcess[str]:
+    index = ["--index-url", os.environ["INDEX_URL"]] if os.environ.get("INDEX_URL") else []
+    command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", *index, *arguments]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def would_change(specs: Sequence[str], constraints: Path, before: dict[str, str]) -> list[str]:
+    """What of the installed would get another version, or why pip cannot tell; empty when these may be installed."""
+    report = constraints.with_name("report.json")
+    done = pip("--dry-run", "--report", str(report), "--prefer-binary", "-c", str(constraints), *specs)
+    if done.returncode:
+        return [f"pip finds no version that fits what is installed ({last_line(done.stderr)})"]
+    planned = [one["metadata"] for one in json.loads(report.read_text(encoding="utf-8"))["install"]]
+    return [
+        f"{one['name']} would become {one['version']}"
+        for one in planned
+        if before.get(normal(one["name"]), one["version"]) != one["version"]
+    ]
+
+
+def add(wanted: Requirement, constraints: Path, before: dict[str, str]) -> None:
+    """Install one requirement if that changes nothing, and say what came of it."""
+    alone = wanted.alone or tuple(map(int, metadata.version("pip").split(".")[:2])) < REPORTS_SINCE
+    reasons = [] if alone else would_change([wanted.spec], constraints, before)
+    if not reasons:
+        done = pip("--prefer-binary", "-c", str(constraints), *(["--no-deps"] if alone else []), wanted.spec)
+        reasons = [last_line(done.stderr)] if done.returncode else []
+    if reasons:
+        print(f"Video Inpaint: {wanted.spec} was not installed, so {wanted.gives} is off: {'; '.join(reasons)}")
+    else:
+        print(f"Video Inpaint: installed {wanted.spec} for {wanted.gives}")
+
+
+def put_back(before: dict[str, str]) -> None:
+    """Give every package the version it had, should an installation have changed one all the same."""
+    after = installed()
+    for name, version in before.items():
+        if after.get(name) != version:
+            done = pip("--no-deps", f"{name}=={version}")
+            outcome = f"could not be put back ({last_line(done.stderr)})" if done.returncode else "was put back"
+            print(f"Video Inpaint: {name} had become {after.get(name)}; {version} {outcome}")
+
+
+def last_line(text: str) -> str:
+    lines = [line for line in text.strip().splitlines() if line.startswith("ERROR")] or text.strip().splitlines()
+    return lines[-1] if lines else "pip gave no reason"
+
+
+def install() -> None:
+    """Install what is missing."""
+    wanted = missing()
+    if not wanted:
+        return
+    before = installed()
+    with tempfile.TemporaryDirectory() as folder:
+        constraints = Path(folder) / "constraints.txt"
+        pinned = (f"{name}=={version}" for name, version in before.items() if re.fullmatch(r"[\w.!+]+", version))
+        constraints.write_text("\n".join(sorted(pinned)), encoding="utf-8")
+        for one in wanted:
+            add(one, constraints, before)
+    put_back(before)
+
+
+if __name__ == "__main__":
+    try:
+        install()
+    except Exception as error:  # whatever it is, the WebUI must start
+        print(f"Video Inpaint: its packages could not be looked after: {error}")

@@ -1,0 +1,95 @@
+"""install.py in a small environment of its own, with packages made here: it only ever adds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from lib_vidpaint.requirements import ADDED, OF_THE_HOST, Requirement, missing, turned_off
+
+ROOT = Path(__file__).parents[1]
+
+
+def wheel(folder: Path, name: str, version: str, *needs: str) -> None:
+    """A package with nothing in it."""
+    about = f"{name}-{version}.dist-info"
+    lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", *(f"Requires-Dist: {need}" for need in needs)]
+    texts = {
+        f"{name}/__init__.py": "",
+        f"{about}/METADATA": "\n".join(lines) + "\n",
+        f"{about}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    texts[f"{about}/RECORD"] = "".join(f"{path},,\n" for path in (*texts, f"{about}/RECORD"))
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
+        for path, text in texts.items():
+            archive.writestr(path, text)
+
+
+class Environment:
+    """A Python with pip and a folder of wheels that is all it can install from."""
+
+    def __init__(self, folder: Path) -> None:
+        self.wheels = folder / "wheels"
+        self.wheels.mkdir()
+        subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
+        self.python = folder / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+    def run(self, *arguments: str | Path) -> str:
+        local = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.wheels), "PIP_CONFIG_FILE": os.devnull}
+        done = subprocess.run([self.python, *arguments], env={**os.environ, **local}, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def pip(self, *arguments: str) -> str:
+        return self.run("-m", "pip", "--disable-pip-version-check", *arguments)
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    made = Environment(tmp_path_factory.mktemp("environment"))
+    wheel(made.wheels, "av", "17.5.0")
+    wheel(made.wheels, "tomli", "2.0.0")
+    wheel(made.wheels, "host_package", "1.0")
+    made.pip("install", "host_package==1.0")
+    wheel(made.wheels, "host_package", "2.0")
+    wheel(made.wheels, "scenedetect", "0.7.1", "host_package>=2")
+    return made
+
+
+def test_it_adds_what_fits_and_leaves_out_what_would_change_the_host(environment: Environment) -> None:
+    before = set(environment.pip("freeze").split())
+    said = environment.run(ROOT / "install.py")
+    after = set(environment.pip("freeze").split())
+    assert before <= after
+    assert "av==17.5.0" in after
+    assert "host-package==1.0" in {line.replace("_", "-") for line in after}
+    assert not any(line.startswith("scenedetect") for line in after)
+    assert "scenedetect>=0.7,<0.8 was not installed, so finding shot cuts is off: pip finds no version" in said
+
+    wheel(environment.wheels, "scenedetect", "0.7.0")
+    assert "installed scenedetect" in environment.run(ROOT / "install.py")
+    begun = time.perf_counter()
+    assert environment.run(ROOT / "install.py") == ""
+    assert time.perf_counter() - begun < 1
+
+
+def test_without_pip_it_says_so_and_the_webui_starts(environment: Environment, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    python = tmp_path / "venv" / environment.python.parent.name / environment.python.name
+    done = subprocess.run([python, ROOT / "install.py"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Video Inpaint: ")
+
+
+def test_a_missing_package_turns_a_feature_off_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert turned_off() == []
+    lacking = Requirement("not_there_at_all", "not-there>=1", "finding shot cuts")
+    assert missing((lacking, *OF_THE_HOST, *ADDED)) == [lacking]
+    monkeypatch.setattr("lib_vidpaint.requirements.ADDED", (lacking,))
+    assert turned_off() == ["Finding shot cuts is off: the package not-there>=1 is not installed."]
