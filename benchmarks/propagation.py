@@ -78,7 +78,9 @@ def _stored_peers(clip: str, edit: str, data: np.lib.npyio.NpzFile) -> Iterator[
     yield _case(f"{clip} (EbSynth's cut)", edit, cut("frames"), cut("masks"), truth, keys, given)
 
 
-def _case(clip: str, edit: str, frames: Pictures, masks: Pictures, truth: Pictures, keys: Pictures, given: dict) -> Case:
+def _case(
+    clip: str, edit: str, frames: Pictures, masks: Pictures, truth: Pictures, keys: Pictures, given: dict
+) -> Case:
     box = _box(np.max(masks, axis=0))
     frames, masks = ([x[box] for x in row] for row in (frames, masks))
 

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from .errors import ProjectError, VideoError
 
-PART = ".part"
+PART = ".vidpaint-part"
 WINDOWS_PATH_LIMIT = 259
 LONGEST_INSIDE = 40
 RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)

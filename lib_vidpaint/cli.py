@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
+import importlib.util
 import json
 import os
 import sys
@@ -16,11 +16,10 @@ from . import __version__, session
 from . import settings as settings_module
 from .errors import Cancelled, SettingsError, VidpaintError, WaitingForPerson
 from .model import to_json
-from .stages import PRESETS, STAGES, Settings
+from .stages import PRESETS, SECTIONS, STAGES, Settings
 from .terminal import Terminal
 
 DONE, BUG, BAD_INPUT, WAITING, CANCELLED = 0, 1, 2, 3, 130
-SECTIONS = [field.name for field in dataclasses.fields(Settings)]
 SHORT = {"mask.path": "--mask", "source.span": "--span"}
 
 
@@ -96,6 +95,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("source", type=Path, metavar="SOURCE", help="the video that was edited")
     command.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the file to write")
 
+    command = _add(commands, "ui", ui, "show the page in a browser")
+    command.add_argument(
+        "--root", type=Path, default=Path.home() / "vidpaint-projects", metavar="DIR", help="where projects lie"
+    )
+    command.add_argument("--port", type=int, metavar="N", help="default: the first free one from 7860")
+    command.add_argument("--listen", action="store_true", help="let other computers open the page")
     _add(commands, "settings", show_settings, "every knob with its default, limits and help")
     command = _add(commands, "demo", demo, "make a small edited video and show where it is")
     command.add_argument("-o", "--output", type=Path, default=Path("vidpaint-demo"), metavar="DIR", help="where")
@@ -122,7 +127,9 @@ def _run_command(commands: Any) -> None:
         "--preset", choices=[*PRESETS], help="knobs for a kind of edit; flags of your own come after it"
     )
     command.add_argument("--until", metavar="STAGE", default="", help="stop after this stage")
-    command.usage = "vidpaint run [VIDEO] -o PROJECT [--mask PATH] [--preset NAME] [--until STAGE] [--SECTION.KNOB VALUE ...]"
+    command.usage = (
+        "vidpaint run [VIDEO] -o PROJECT [--mask PATH] [--preset NAME] [--until STAGE] [--SECTION.KNOB VALUE ...]"
+    )
     about = {"source": "the video"} | {stage.name: stage.about for stage in STAGES}
     groups = {name: command.add_argument_group(name, about[name]) for name in SECTIONS}
     for leaf in settings_module.walk(Settings):
@@ -193,6 +200,22 @@ def show_settings(options: argparse.Namespace) -> None:
     """Print every knob."""
     for leaf in settings_module.walk(Settings):
         print(f"--{leaf.path:<26} {_shown(leaf.default):<10} {leaf.limits}\n    {leaf.knob.help}")
+
+
+def ui(options: argparse.Namespace) -> None:
+    """Serve the page until Ctrl-C."""
+    if importlib.util.find_spec("gradio") is None:
+        raise SettingsError("The page needs gradio, which is not installed: pip install 'vidpaint[ui]'.")
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    from .ui.server import serve, serve_until_interrupted
+
+    if options.listen:
+        sys.stderr.write(
+            "Everybody who can reach this computer can now open the page, see all projects and start work.\n"
+        )
+    url, page = serve(options.root, options.port, options.listen)
+    print(f"{url}  (Ctrl-C ends it; projects are in {options.root})", flush=True)
+    serve_until_interrupted(page)
 
 
 def demo(options: argparse.Namespace) -> None:

@@ -5,28 +5,25 @@ Nothing stays open between calls, so several threads may read one Clip at once.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from fractions import Fraction
 from itertools import chain, islice, pairwise
 from pathlib import Path
-from typing import Any
 
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
-from .containers import color_of, container_kind, describe, open_media, video_stream
+from .containers import container_kind, describe, open_media, video_stream
 from .errors import VideoError
-from .model import VideoInfo
+from .folders import PictureFolder
 from .pixels import pixel_format
 from .planes import Planes, from_frame
 
 Span = tuple[Fraction, Fraction | None]
 _REPAIR = "repair or re-export it, or take a span that ends before"
-PICTURES = {".png": "png", ".jpg": "mjpeg", ".jpeg": "mjpeg"}
 
 
 def open_clip(path: str | Path, fps: Fraction = Fraction(25), span: Span | None = None) -> Clip:
@@ -38,7 +35,7 @@ def open_clip(path: str | Path, fps: Fraction = Fraction(25), span: Span | None 
     path = Path(path)
     if not path.exists():
         raise VideoError(f"{path} does not exist.")
-    return Clip(path, _Folder(path, fps) if path.is_dir() else _File(path, fps), span)
+    return Clip(path, PictureFolder(path, fps) if path.is_dir() else _File(path, fps), span)
 
 
 class Clip:
@@ -48,7 +45,9 @@ class Clip:
     that are written in the file.
     """
 
-    def __init__(self, path: Path, source: _File | _Folder, span: Span | None, table: tuple[int, ...] | None = None):
+    def __init__(
+        self, path: Path, source: _File | PictureFolder, span: Span | None, table: tuple[int, ...] | None = None
+    ):
         self.path = path
         self.info = source.info
         self.span = span
@@ -240,44 +239,6 @@ class _File:
             )
 
 
-class _Folder:
-    """A folder of pictures, all of one size and format, in natural order; picture n is frame n."""
-
-    origin = clock = Fraction(0)
-
-    def __init__(self, path: Path, fps: Fraction):
-        names = [p for p in path.iterdir() if p.suffix.lower() in PICTURES and not p.name.startswith(".")]
-        self.files = sorted(names, key=lambda p: [int(t) if t.isdigit() else t for t in re.split(r"(\d+)", p.name)])
-        if not self.files:
-            raise VideoError(f"The folder {path} has no PNG or JPEG pictures.")
-        frame = _picture(self.files[0])
-        self.info = VideoInfo(
-            frame.width,
-            frame.height,
-            pixel_format(frame.format.name).name,
-            PICTURES[self.files[0].suffix.lower()],
-            "pictures",
-            fps,
-            1 / fps,
-            color_of(frame),
-            rotation=frame.rotation,
-        )
-
-    def frames_from(
-        self, pts: int | None, wanted: set[int] | None = None
-    ) -> Generator[tuple[int, av.VideoFrame], None, None]:
-        """(index, frame) from picture `pts` on, or of those `wanted`."""
-        info = self.info
-        for index in sorted(wanted) if wanted else range(max(0, pts or 0), len(self.files)):
-            frame = _picture(self.files[index])
-            if (frame.width, frame.height, frame.format.name) != (info.width, info.height, info.pixel_format):
-                raise VideoError(
-                    f"{self.files[index].name} is {frame.width}x{frame.height} {frame.format.name}, but the first picture "
-                    f"is {info.width}x{info.height} {info.pixel_format}: all pictures of a folder must be alike."
-                )
-            yield index, frame
-
-
 def _packets(container: InputContainer, stream: VideoStream, name: str) -> Iterator[av.Packet]:
     """The video's packets and a last empty one; a file cut in the middle ends before the packet that is half there."""
     packets = container.demux(stream)
@@ -322,15 +283,3 @@ def _seek(container: InputContainer, stream: VideoStream, pts: int, name: str) -
         target = packet.dts - 1
     container.seek(0)
     return None
-
-
-def _picture(path: Path) -> av.VideoFrame:
-    decoder: Any = av.CodecContext.create(PICTURES[path.suffix.lower()], "r")
-    try:
-        packet = av.Packet(path.read_bytes())
-        frames = [*decoder.decode(packet), *decoder.decode(None)]
-    except (FFmpegError, OSError) as error:
-        raise VideoError(f"{path} cannot be read as a picture ({error.strerror}).") from None
-    if len(frames) != 1:
-        raise VideoError(f"{path} cannot be read as a picture.")
-    return frames[0]

@@ -51,7 +51,9 @@ def flow_input(frame: Frame, mask: Mask | None = None, scale: float = 1.0) -> ND
     even = 128 + 45 * (grey - mean) / (deviation + 6)
     if mask is not None:
         close = np.where(
-            blurred(inside, 0.3 * sigma) > 0.05, masked_mean(even, inside, 0.3 * sigma), masked_mean(even, inside, 1.5 * sigma)
+            blurred(inside, 0.3 * sigma) > 0.05,
+            masked_mean(even, inside, 0.3 * sigma),
+            masked_mean(even, inside, 1.5 * sigma),
         )
         even = np.where(inside > 0, even, close)
     return np.clip(np.rint(even), 0, 255).astype(np.uint8)

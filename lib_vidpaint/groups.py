@@ -22,7 +22,7 @@ DELIVERY = "delivery.json"
 
 @dataclass(frozen=True)
 class Patch:
-    """A group's finished picture: frames [start, stop) of `file`, lying at `box` of the video."""
+    """A group's finished picture, or a piece of a long group's: frames [start, stop) of `file`, at `box` of the video."""
 
     key: int
     start: int
@@ -50,8 +50,8 @@ class Delivery:
     fps: str = "25"
 
 
-def patch_file(key: int, folder: str = "patches") -> str:
-    return f"{folder}/{key:06d}.mp4"
+def patch_file(start: int, folder: str = "patches") -> str:
+    return f"{folder}/{start:06d}.mp4"
 
 
 def candidate_file(key: int, index: int) -> str:
@@ -71,8 +71,12 @@ def read_selection(project: Folder) -> dict[int, Choice]:
     """What a person decided, by the group's key; nothing when there is no selection.json."""
     if not project.path(SELECTION).exists():
         return {}
-    decided = {choice.key: choice for choice in project.records(SELECTION, Choice)}
-    for key, choice in decided.items():
+    decided: dict[int, Choice] = {}
+    for choice in project.records(SELECTION, Choice):
+        key = choice.key
+        if key in decided:
+            raise ProjectError(f"{SELECTION} speaks of keyframe {key} twice: leave one of the two.")
+        decided[key] = choice
         if choice.redo < 0 or (choice.candidate or 0) < 0:
             raise ProjectError(f"{SELECTION}: keyframe {key}: candidate and redo count from 0.")
     return decided

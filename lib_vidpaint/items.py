@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+import cv2
+import numpy as np
+
 from .crops import Crop, crop_around
 from .model import Box, Frame, Mask, VideoInfo
 from .orientation import upright
@@ -89,7 +92,7 @@ class Alphas:
 
     def key(self, run: Run) -> str:
         files = "".join(run.ledger.content(alpha_file(i)) for i in range(self.start, self.stop))
-        return f"alpha={files}{self}"
+        return f"alpha={files}{run.settings.mask.floor}{self}"
 
     def load(self, run: Run) -> list[Mask]:
         return [read_alpha(run, i)[self.box.slices].copy() for i in range(self.start, self.stop)]
@@ -151,6 +154,9 @@ def key_crop(regions: Regions, key: int, info: VideoInfo, settings: InpaintSetti
     return crop_around(region, info.width, info.height, settings.context, settings.smallest, multiple)
 
 
+SOFT_FLOOR = 8
+
+
 def alpha_file(index: int) -> str:
     return f"alpha/{index:06d}.png"
 
@@ -177,8 +183,10 @@ def read_picture(run: Run, file: str) -> Frame:
 
 
 def read_alpha(run: Run, index: int) -> Mask:
-    """The soft mask of one frame, checked against the source's size."""
-    return _read_grey(run, alpha_file(index))
+    """The soft mask of one frame, of the source's size; what lies below the floor is 0, in a hand-edited one too."""
+    floor = run.settings.mask.floor or SOFT_FLOOR
+    alpha = _read_grey(run, alpha_file(index))
+    return np.asarray(cv2.threshold(alpha, floor - 1, 255, cv2.THRESH_TOZERO)[1], np.uint8)
 
 
 def read_white(run: Run, index: int, alpha: Mask) -> Mask:

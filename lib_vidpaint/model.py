@@ -102,6 +102,11 @@ class VideoInfo:
     audio: tuple[AudioStream, ...] = ()
     others: tuple[str, ...] = ()
 
+    @property
+    def lines(self) -> int:
+        """The height of the picture as it is shown."""
+        return self.width if self.rotation % 180 else self.height
+
 
 @dataclass(frozen=True)
 class Group:

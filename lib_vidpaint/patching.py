@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from .stages.composite import CompositeSettings
 
 MARGIN = 16
+PIECE = 32
+"""Frames in a patch at the most, if `keyframes.longest` is not more: a shot that stands still is one group however long it
+is, and memory must not grow with it."""
 FEATHER_LINES = 360
 
 
@@ -104,34 +107,45 @@ def patch_plans(
     for group in groups:
         if group.key in in_force:
             by_shot[group.shot].append(group.key)
+    most = max(PIECE, run.settings.keyframes.longest)
     for group in groups:
         shot = by_shot[group.shot]
-        inner, after = bisect_left(shot, group.start), bisect_left(shot, group.stop)
-        keys = shot[max(0, inner - (group.start not in in_force)) : after + 1]
-        if keys:
-            plans.append(_plan(run, regions, group, {key: choices[key] for key in keys}, folder))
+        for start in range(group.start, group.stop, most):
+            stop = min(start + most, group.stop)
+            inner, after = bisect_left(shot, start), bisect_left(shot, stop)
+            keys = shot[max(0, inner - (start not in in_force)) : after + 1]
+            if keys:
+                chosen = {key: choices[key] for key in keys}
+                plans.append(_plan(run, regions, replace(group, start=start, stop=stop), chosen, folder))
     return plans
 
 
-def _plan(run: Run, regions: Regions, group: Group, chosen: Mapping[int, Choice], folder: str) -> Plan:
-    """The plan of one group from its chosen keyframes, in order."""
+def _plan(run: Run, regions: Regions, piece: Group, chosen: Mapping[int, Choice], folder: str) -> Plan:
+    """The plan of one piece of a group from its chosen keyframes, in order.
+
+    Motion is followed from the keyframe before it where that is near. Where it is far, nothing moved since (or a
+    neighbour was dropped), and the keyframe is compared with the piece's first frame directly.
+    """
     info, settings = run.clip.info, run.settings.inpaint
-    first = min(group.start, *chosen)
-    around = regions.box(range(first, group.stop))
+    first = min(piece.start, *chosen)
+    if piece.start - first > run.settings.keyframes.longest:
+        first = piece.start
+    around = regions.box(range(first, piece.stop))
     for key in chosen:
         around = around.union(regions.box(range(key, key + 1)))
     steps = pixel_format(info.pixel_format).steps
     box = around.grown(MARGIN, info.width, info.height).aligned(*steps, info.width, info.height)
     crops = {key: key_crop(regions, key, info, settings, run.multiple) for key in chosen}
     layers = [LayerTake(key, choice.candidate or 0, crops[key], box) for key, choice in chosen.items()]
-    return Plan(Patch(group.key, group.start, group.stop, box, patch_file(group.key, folder)), first, tuple(layers))
+    patch = Patch(piece.key, piece.start, piece.stop, box, patch_file(piece.start, folder))
+    return Plan(patch, first, tuple(layers))
 
 
 def patches_in_force(project: Folder) -> list[Patch]:
     """The patches to render, in order: what validation filled in for dropped groups takes their place."""
-    patches = {patch.key: patch for patch in project.records(PATCHES, Patch)}
+    patches = {patch.start: patch for patch in project.records(PATCHES, Patch)}
     if project.path(FILLED).exists():
-        patches |= {patch.key: patch for patch in project.records(FILLED, Patch)}
+        patches |= {patch.start: patch for patch in project.records(FILLED, Patch)}
     shown = [patch for patch in patches.values() if patch.file]
     for patch in shown:
         inside(patch.file, PATCHES)
@@ -153,7 +167,7 @@ def make_patch(
     carried = carry(
         views, alphas, indices, layers, settings.carry, crossfade=settings.crossfade, harmonise=settings.harmonise
     )
-    rim = settings.feather * info.height / FEATHER_LINES
+    rim = settings.feather * info.lines / FEATHER_LINES
 
     def finished() -> Iterable[Planes]:
         for at, picture in enumerate(carried):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ MASK_PNG = [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT, getattr(
 ms); asking for a compression level, even 1, makes it try all filters (98 and 42). OpenCV below 4.12 knows no filters."""
 
 
-def decoded(data: bytes, flags: int) -> NDArray[np.uint8] | None:
+def decoded(data: bytes, flags: int) -> NDArray[Any] | None:
     """What cv2.imdecode makes of a picture file, None for what is none (no bytes, damaged, or far too large)."""
     try:
         return cv2.imdecode(np.frombuffer(data, np.uint8), flags)  # pyright: ignore[reportReturnType]
@@ -28,11 +30,23 @@ def decode_picture(data: bytes, file: str, size: tuple[int, int] | None = None) 
 
 
 def decode_grey(data: bytes, file: str, size: tuple[int, int] | None = None) -> Mask:
-    """The grey of a PNG; errors as for `decode_picture`."""
-    return _checked(data, cv2.IMREAD_GRAYSCALE, file, size)
+    """The mask that a PNG holds (`mask_in`); errors as for `decode_picture`."""
+    return mask_in(_checked(data, cv2.IMREAD_UNCHANGED, file, size))
 
 
-def _checked(data: bytes, flags: int, file: str, size: tuple[int, int] | None) -> NDArray[np.uint8]:
+def mask_in(picture: NDArray[Any]) -> Mask:
+    """The mask that a picture as cv2 reads it holds, 8 or 16 bits: its alpha channel where that says something, else its
+    grey. Painting programs save a shape either way."""
+    if picture.dtype == np.uint16:
+        picture = (picture >> 8).astype(np.uint8)
+    if picture.ndim == 3 and picture.shape[2] == 4 and picture[..., 3].min() < 255:
+        return np.ascontiguousarray(picture[..., 3])
+    if picture.ndim == 3:
+        return np.asarray(cv2.cvtColor(np.ascontiguousarray(picture[..., :3]), cv2.COLOR_BGR2GRAY), np.uint8)
+    return picture
+
+
+def _checked(data: bytes, flags: int, file: str, size: tuple[int, int] | None) -> NDArray[Any]:
     picture = decoded(data, flags)
     if picture is None:
         raise ProjectError(f"{file} is not a readable picture: restore it, or delete it to have it made again.")

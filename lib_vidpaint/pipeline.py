@@ -168,7 +168,9 @@ class Run:
                 contents = [result] if isinstance(result, bytes) else result
                 for file, content in zip(item.makes, contents, strict=True) if contents is not None else ():
                     if not self.ledger.fresh(file, self.stage, recipe):
-                        self._store(file, recipe, lambda part, content=content: part.write_bytes(content), digest(content))
+                        self._store(
+                            file, recipe, lambda part, content=content: part.write_bytes(content), digest(content)
+                        )
                 self.progress.step(text or self.stage, fresh + done, len(items))
 
     def build(self, item: Item, write: Callable[..., None]) -> bool:
@@ -305,7 +307,10 @@ def explain(run: Run, stages: tuple[Stage, ...]) -> dict[str, list[str]]:
     """For every stage, why the next run would look at it again; an empty list when it would not."""
     found: dict[str, list[str]] = {}
     for stage in stages:
-        found[stage.name] = reasons(run, stage) + [f"{name} is due" for name in stage.needs if found[name]]
+        due = [name for name in stage.needs if found[name]]
+        # What a stage that is due will change anyway needs no reason of its own.
+        own = [why for why in reasons(run, stage) if not due or not why.endswith(" changed")]
+        found[stage.name] = own + ([f"{', '.join(due)} {'is' if len(due) == 1 else 'are'} due"] if due else [])
     return found
 
 

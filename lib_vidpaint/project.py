@@ -20,6 +20,7 @@ from typing import IO, Any, TypeVar
 from . import settings as settings_module
 from .atomic import PART, check_folder, explained, replace, write_bytes
 from .errors import ProjectError
+from .folders import pictures_in
 from .ledger import NAME as LEDGER
 from .ledger import Input, Ledger, digest, digest_file
 from .model import from_json
@@ -27,7 +28,6 @@ from .model import from_json
 SETTINGS = "project.toml"
 LOG = "run.log"
 LOCK = ".lock"
-PICTURES = {".png", ".jpg", ".jpeg"}
 T = TypeVar("T")
 
 
@@ -46,7 +46,9 @@ class Folder:
         try:
             return from_json(kind, json.loads(self.path(file).read_text(encoding="utf-8-sig")), file)
         except OSError as error:
-            raise ProjectError(f"{file} cannot be read in {self.folder} ({error.strerror}): restore it, or run again.") from None
+            raise ProjectError(
+                f"{file} cannot be read in {self.folder} ({error.strerror}): restore it, or run again."
+            ) from None
         except ValueError as error:
             raise ProjectError(f"{file} is damaged ({error}): mend it, or delete it.") from None
 
@@ -76,6 +78,8 @@ class Project(Folder):
 
     def _prepare(self) -> None:
         check_folder(self.folder)
+        if self.folder.exists() and not self.folder.is_dir():
+            raise ProjectError(f"{self.folder} is a file: name a folder for the project with -o.")
         if self.created and self.folder.exists() and set(os.listdir(self.folder)) - {LOCK, SETTINGS + PART}:
             raise ProjectError(f"{self.folder} holds other files and no project: choose a new or empty folder with -o.")
         try:
@@ -153,7 +157,9 @@ class Project(Folder):
             if path.exists() and path.read_bytes() != written:
                 self.keep(SETTINGS)
             write_bytes(path, text)
-        self._remember({leaf.path: _absolute(leaf, settings_module.get(settings, leaf.path)) for leaf in _local(settings)})
+        self._remember(
+            {leaf.path: _absolute(leaf, settings_module.get(settings, leaf.path)) for leaf in _local(settings)}
+        )
 
     def keep(self, file: str) -> Path:
         """Move a hand-changed file to kept/ under a free name."""
@@ -178,6 +184,8 @@ class Project(Folder):
             return given
         path = Path(given)
         if not path.exists():
+            if not self._writable and name in self.ledger.inputs:
+                return self.ledger.inputs[name].content
             raise ProjectError(f"{path} is not there any more: name it again when you run {self.folder}.")
         listing = digest(repr([(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in _files_of(path)]))
         known = self.ledger.inputs.get(name)
@@ -229,7 +237,7 @@ def digest_given(path: Path) -> str:
 
 
 def _files_of(path: Path) -> list[Path]:
-    return sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES) if path.is_dir() else [path]
+    return pictures_in(path) if path.is_dir() else [path]
 
 
 def _local(settings: Any) -> list[settings_module.Leaf]:

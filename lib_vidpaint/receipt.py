@@ -62,15 +62,16 @@ class Receipt:
 def receipt(folder: Folder, source: Path, span: Span | None, progress: Progress) -> Receipt:
     """Check the master in a project's or a package's folder against the source. Raises ProjectError without a master."""
     made = read_render(folder)
-    master = folder.path(made.master or "master.mp4")
-    if not made.master or not master.exists():
+    names = [made.master] if made.master else ["master.mp4", "master.mkv"]
+    master = next((path for name in names if (path := folder.path(name)).exists()), None)
+    if master is None:
         raise ProjectError(
-            f"{folder.folder} holds no master: make it with `vidpaint render {folder.folder} {source} -o {master.name}` "
-            "(a package) or by running the project with --assemble.master on."
+            f"{folder.folder} holds no master: run the project with --assemble.master on, or let `vidpaint render` write "
+            f"{names[0]} into it."
         )
     check = verify(source, master, folder.path(REGION), span, progress)
     regions = read_regions(folder)
     warnings = list(regions.warnings)
     if regions.share > LARGE_SHARE:
         warnings.append(f"the region is {regions.share:.0%} of the picture: little is left that is protected")
-    return Receipt(made.master, source.name, made.encoding, check, tuple(warnings), made.not_kept)
+    return Receipt(master.name, source.name, made.encoding, check, tuple(warnings), made.not_kept)

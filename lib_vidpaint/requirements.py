@@ -50,4 +50,6 @@ def missing(requirements: tuple[Requirement, ...] = ADDED) -> list[Requirement]:
 def turned_off() -> list[str]:
     """A sentence for every feature that is off because its package is not there."""
     lacking = missing(OF_THE_HOST + ADDED)
-    return [f"{one.gives[0].upper()}{one.gives[1:]} is off: the package {one.spec} is not installed." for one in lacking]
+    return [
+        f"{one.gives[0].upper()}{one.gives[1:]} is off: the package {one.spec} is not installed." for one in lacking
+    ]

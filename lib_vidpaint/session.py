@@ -51,10 +51,18 @@ class StageState:
 
 
 def changed_settings(settings: Settings, values: Mapping[str, Any], preset: str = "") -> Settings:
-    """New settings: the preset's values first, then `values` (dotted paths) over them. Raises SettingsError."""
-    if preset and preset not in PRESETS:
+    """New settings: the preset's values first, then `values` (dotted paths) over them. Raises SettingsError.
+
+    What another preset had set is put back to its default; what a person set to something else stays.
+    """
+    if not preset:
+        return settings_module.put(settings, values)
+    if preset not in PRESETS:
         raise SettingsError(f"There is no preset {preset!r}; there are {', '.join(PRESETS)}.")
-    return settings_module.put(settings, {**PRESETS.get(preset, {}), **values})
+    others = {(path, value) for other in PRESETS.values() for path, value in other.items()}
+    left = {path for path, value in others if settings_module.get(settings, path) == value}
+    back = {path: settings_module.leaf(Settings, path).default for path in left}
+    return settings_module.put(settings, {**back, **PRESETS[preset], **values})
 
 
 def run(
@@ -156,8 +164,9 @@ class WorkPlan:
             f"frames      {self.frames} ({self.seconds:.1f} s)",
             f"region      {self.region_share:.1%} of the picture",
             f"keyframes   {self.keyframes}",
-            f"images      {self.images} to paint, about {painting} ({self.seconds_per_image:.2f} s each, measured on one)",
-            f"disk        about {words(self.master)} for the exact master, {words(self.free)} free",
+            f"painting    {self.images} images, about {painting} ({self.seconds_per_image:.2f} s each, measured on one); "
+            "carrying, checking and rendering come on top",
+            f"disk        about {words(self.master)} for the exact master alone, {words(self.free)} free",
             *(f"warning     {warning}" for warning in self.warnings),
         ]
 
@@ -191,21 +200,16 @@ def plan(folder: Path, progress: Progress | None = None, engine: Engine | None =
 def verify(folder: Path, source: Path, progress: Progress | None = None) -> Receipt:
     """Check the master in a project's or a package's folder against the source."""
     made, delivery = _delivered(folder)
+    _check_source(source, delivery)
     return receipt(made, source, SourceSettings(span=delivery.span).times, progress or Progress())
 
 
 def render(package: Path, source: Path, output: Path, progress: Progress | None = None) -> None:
     """Write the master of a package (or project) again, from its patches and the source."""
     made, delivery = _delivered(package)
-    if not source.exists():
-        raise VideoError(f"{source} does not exist.")
-    if output.exists() and output.samefile(source):
-        raise VideoError(f"{output} is the source itself: write to another file with -o.")
-    found = digest_given(source)
-    if found != delivery.digest:
-        raise ProjectError(
-            f"{source.name} is not the video this was made from: that was {delivery.source} ({delivery.digest}), this is {found}."
-        )
+    _check_source(source, delivery)
+    if output.exists():
+        raise VideoError(f"{output} exists already: write to another file with -o.")
     asked = SourceSettings(span=delivery.span, fps=delivery.fps)
     clip = open_clip(source, asked.frame_rate, asked.times)
     suffix = Path(master_name(clip)).suffix
@@ -216,6 +220,17 @@ def render(package: Path, source: Path, output: Path, progress: Progress | None 
     frames = edited_frames(clip, patches_in_force(made), made.folder, made.path(REGION))
     with writing(output) as part:
         render_frames(clip, frames, part, None, 0, progress or Progress(), 0)
+
+
+def _check_source(source: Path, delivery: Delivery) -> None:
+    """Raises VideoError or ProjectError when `source` is not the video that the delivery was made from."""
+    if not source.exists():
+        raise VideoError(f"{source} does not exist.")
+    found = digest_given(source)
+    if found != delivery.digest:
+        raise ProjectError(
+            f"{source.name} is not the video this was made from: that was {delivery.source} ({delivery.digest}), this is {found}."
+        )
 
 
 def _delivered(folder: Path) -> tuple[Folder, Delivery]:

@@ -79,10 +79,14 @@ class Leaf:
         if self.kind is bool:
             return "on or off"
         if self.knob.low is not None and self.knob.high is not None:
-            return f"{self.knob.low:g} to {self.knob.high:g}"
+            return f"{_number(self.knob.low)} to {_number(self.knob.high)}"
         if self.knob.low is not None:
             return f"{self.knob.low:g} or more"
         return "a path" if self.knob.path else "text"
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else f"{value:g}"
 
 
 def walk(kind: type, prefix: str = "") -> Iterator[Leaf]:

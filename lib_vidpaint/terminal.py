@@ -60,4 +60,5 @@ class Terminal(Progress):
     def _interrupted(self, number: int, frame: FrameType | None) -> None:
         self.cancel()
         self.note("Stopping after this step ... (Ctrl-C again to stop at once)")
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        # Nothing half-written is ever used, so the second one may end the process without a word.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)

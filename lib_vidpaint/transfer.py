@@ -225,7 +225,13 @@ def carried(frame: Frame, view: View, links: Sequence[Link], shares: Sequence[fl
 
 
 def _with_fallback(
-    result: Floats, gain: Floats, source: Floats, view: View, links: Sequence[Link], shares: Sequence[float], setting: Setting
+    result: Floats,
+    gain: Floats,
+    source: Floats,
+    view: View,
+    links: Sequence[Link],
+    shares: Sequence[float],
+    setting: Setting,
 ) -> Floats:
     """`result`, and where no key is seen reliably the frame's own detail under the colour change learnt elsewhere."""
     height, width = result.shape[:2]
@@ -240,7 +246,9 @@ def _with_fallback(
     reliable = view.mask * trust**2
     filled = _learnt_change(change, reliable, view, links, shares, scale)
     kept = sum(share * link.layer.gain for link, share in zip(links, shares))
-    own = (blurred(shrunk(gain, setting.step) * reliable, 8 * scale) + 1e-3 * kept) / (blurred(reliable, 8 * scale) + 1e-3)
+    own = (blurred(shrunk(gain, setting.step) * reliable, 8 * scale) + 1e-3 * kept) / (
+        blurred(reliable, 8 * scale) + 1e-3
+    )
     low = (1 - own)[..., None] * view.base + filled
     at = np.clip((trust - 0.01) / 0.11, 0, 1)
     sure = grown(np.where(view.mask > 0, at * at * (3 - 2 * at), 0).astype(np.float32), height, width)[..., None]
@@ -263,7 +271,8 @@ def _learnt_change(
     learnt = sum(share * looked_up(link.layer.table, colours) for link, share in zip(links, shares) if share > 0)
     target, weight, placed = change[chosen], reliable[chosen], spread[chosen]
     by_colour, by_place = (
-        float((weight * ((guess - target) ** 2).mean(axis=1)).sum() / (weight.sum() + 1e-6)) + 1 for guess in (learnt, placed)
+        float((weight * ((guess - target) ** 2).mean(axis=1)).sum() / (weight.sum() + 1e-6)) + 1
+        for guess in (learnt, placed)
     )
     near = np.clip(wide[..., 3][chosen] / 0.3, 0.05, 1)
     part = (1 / by_colour) / (1 / by_colour + near / by_place)

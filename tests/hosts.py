@@ -12,7 +12,18 @@ from types import SimpleNamespace
 from typing import Any
 
 FAKE = Path(__file__).parent / "fake_host"
-PARTS = ("shared", "call_queue", "scripts", "sd_models", "sd_samplers", "sd_schedulers", "sd_vae", "modelloader", "upscaler", "processing")
+PARTS = (
+    "shared",
+    "call_queue",
+    "scripts",
+    "sd_models",
+    "sd_samplers",
+    "sd_schedulers",
+    "sd_vae",
+    "modelloader",
+    "upscaler",
+    "processing",
+)
 OURS = ("lib_vidpaint.engines.webui", "lib_vidpaint.engines.forge")
 
 
@@ -43,10 +54,16 @@ def _forget() -> None:
             del sys.modules[name]
 
 
-def checkpoint(folder: Path, name: str, channels: int = 4, kind: str = "cond_stage_model.transformer.text_model") -> Path:
+def checkpoint(
+    folder: Path, name: str, channels: int = 4, kind: str = "cond_stage_model.transformer.text_model"
+) -> Path:
     """A .safetensors file that has nothing but a header: an SD 1 model of that many input channels, or another `kind`."""
     header = {
-        "model.diffusion_model.input_blocks.0.0.weight": {"dtype": "F16", "shape": [320, channels, 3, 3], "data_offsets": [0, 0]},
+        "model.diffusion_model.input_blocks.0.0.weight": {
+            "dtype": "F16",
+            "shape": [320, channels, 3, 3],
+            "data_offsets": [0, 0],
+        },
         f"{kind}.weight": {"dtype": "F16", "shape": [1], "data_offsets": [0, 0]},
     }
     data = json.dumps(header).encode()

@@ -67,9 +67,7 @@ def stamps(folder: Path) -> dict[str, tuple[int, int]]:
 def hashes(folder: Path) -> dict[str, str]:
     """The content of every file that is the same for the same work."""
     return {
-        name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for name, path in files(folder).items()
-        if name not in TIMED
+        name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files(folder).items() if name not in TIMED
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -170,7 +171,7 @@ def test_plan_says_what_is_to_come_and_paints_nothing(footage: Footage, tmp_path
     keys = len(json.loads((tmp_path / "groups.json").read_text()))
     assert "frames      14 (0.6 s)" in out
     assert f"keyframes   {keys}" in out
-    assert f"images      {2 * keys} to paint" in out
+    assert f"painting    {2 * keys} images" in out
     assert not (tmp_path / "candidates").exists()
 
 
@@ -184,9 +185,23 @@ def test_verify_prints_a_receipt_and_json(project: Path, footage: Footage, capsy
     assert receipt["check"]["changed_inside"] > 0
 
 
-def test_verify_of_another_source_breaks_the_promise(project: Path, tmp_path: Path, capsys: Capture) -> None:
+def test_verify_refuses_another_source(project: Path, capsys: Capture) -> None:
     assert vidpaint("verify", project, project / "share.mp4") == 2
+    assert "is not the video this was made from" in capsys.readouterr().err
+
+
+def test_verify_says_when_the_promise_is_broken(project: Path, footage: Footage, capsys: Capture) -> None:
+    shutil.copy(project / "share.mp4", project / "package" / "master.mp4")
+    assert vidpaint("verify", project / "package", footage["source"]) == 2
     assert "THE PROMISE IS BROKEN" in capsys.readouterr().out
+
+
+def test_a_new_preset_takes_back_what_the_last_one_set(project: Path, capsys: Capture) -> None:
+    assert vidpaint("run", "-o", project, "--preset", "remove", "--composite.feather", "7", "--until", "mask") == 0
+    assert vidpaint("run", "-o", project, "--preset", "clothes", "--until", "mask") == 0
+    text = (project / "project.toml").read_text()
+    assert "grow" not in text
+    assert "feather = 7.0" in text
 
 
 @pytest.mark.parametrize("where", ["", "package"], ids=["project", "package"])
@@ -212,7 +227,7 @@ def test_render_gives_back_a_master_with_a_dropped_group(project: Path, footage:
 @pytest.mark.parametrize(
     ("output", "words"),
     [
-        ("SOURCE", "is the source itself"),
+        ("SOURCE", "exists already"),
         ("again.mkv", "name it again.mp4"),
         ("clip.mp4/a.mp4", "could not be written"),
     ],
@@ -282,5 +297,5 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(footage: Footage, tmp_path: 
     assert "Stopping after this step" in said
     assert f"vidpaint run -o {folder}" in said
     assert "Traceback" not in said
-    assert not list(folder.rglob("*.part"))
+    assert not list(folder.rglob("*.vidpaint-part"))
     assert vidpaint("run", "-o", folder) == 0

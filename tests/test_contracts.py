@@ -87,7 +87,7 @@ def test_stopped_in_the_middle_of_every_task_it_ends_like_an_unbroken_run(
     for text, steps in counting.count.items():
         with pytest.raises(Cancelled):
             edit(broken, footage, progress=Steps((text, (steps + 1) // 2)))
-        assert not list(broken.rglob("*.part")), text
+        assert not list(broken.rglob("*.vidpaint-part")), text
     edit(broken, footage)
     assert hashes(broken) == hashes(finished)
     assert decoded(broken / "master.mp4") == decoded(finished / "master.mp4")

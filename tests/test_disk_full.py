@@ -58,7 +58,7 @@ def test_the_disk_fills_up_again_and_again(
         finally:
             monkeypatch.setattr(owner, name, real)
         left = files(folder)
-        assert not [file for file in left if file.endswith(".part")]
+        assert not [file for file in left if file.endswith(".vidpaint-part")]
         assert before.keys() - left.keys() <= {".lock"}
         assert not {file for file in remade(before, folder) & before.keys() if not file.startswith("project")}
     assert len(sentences) >= 2

@@ -26,7 +26,7 @@ LAYERS = [
         "blending", "crops", "flow", "harmonising", "keyframing", "measures", "motion", "propagation", "ranking", "shots",
         "surroundings", "transfer", "verify", "witness", "orientation", "pictures", "progress", "settings", "atomic", "pools",
     },
-    {"clip", "containers", "encode", "fields", "planes", "pixels", "tracks"},
+    {"clip", "containers", "folders", "encode", "fields", "planes", "pixels", "tracks"},
     {"model", "errors", "requirements", "__init__", "."},
 ]  # fmt: skip
 # What they share without being of a kind: an error, a record's place, a name.

@@ -19,7 +19,12 @@ ROOT = Path(__file__).parents[1]
 def wheel(folder: Path, name: str, version: str, *needs: str) -> None:
     """A package with nothing in it."""
     about = f"{name}-{version}.dist-info"
-    lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", *(f"Requires-Dist: {need}" for need in needs)]
+    lines = [
+        "Metadata-Version: 2.1",
+        f"Name: {name}",
+        f"Version: {version}",
+        *(f"Requires-Dist: {need}" for need in needs),
+    ]
     texts = {
         f"{name}/__init__.py": "",
         f"{about}/METADATA": "\n".join(lines) + "\n",
@@ -42,7 +47,9 @@ class Environment:
 
     def run(self, *arguments: str | Path) -> str:
         local = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.wheels), "PIP_CONFIG_FILE": os.devnull}
-        done = subprocess.run([self.python, *arguments], env={**os.environ, **local}, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(
+            [self.python, *arguments], env={**os.environ, **local}, capture_output=True, text=True, timeout=120
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 

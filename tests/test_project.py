@@ -56,7 +56,7 @@ def test_reading_makes_no_project(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("left", [".lock", "project.toml.part"])
+@pytest.mark.parametrize("left", [".lock", "project.toml.vidpaint-part"])
 def test_a_run_killed_while_it_made_the_folder_can_go_on(left: str, tmp_path: Path) -> None:
     (tmp_path / left).write_text("")
     with Project(tmp_path) as project:
@@ -67,9 +67,10 @@ def test_a_run_killed_while_it_made_the_folder_can_go_on(left: str, tmp_path: Pa
 def test_parts_of_a_killed_run_are_removed(tmp_path: Path) -> None:
     Project(tmp_path).close()
     (tmp_path / "alpha").mkdir()
-    (tmp_path / "alpha" / "000001.png.part").write_text("half")
+    (tmp_path / "alpha" / "000001.png.vidpaint-part").write_text("half")
+    (tmp_path / "alpha" / "mine.part").write_text("a person's")
     Project(tmp_path).close()
-    assert os.listdir(tmp_path / "alpha") == []
+    assert os.listdir(tmp_path / "alpha") == ["mine.part"]
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["empty folder of the user", "new folders"])

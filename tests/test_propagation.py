@@ -23,8 +23,11 @@ class Clip:
         wall, skin = noise(height, width + 80, 1), noise(height, width + 80, 2)
         self.frames, self.masks, self.walls = [], [], []
         for i in range(count):
+
             def moved(picture: np.ndarray, by: float) -> np.ndarray:
-                return cv2.warpAffine(picture, np.float32([[1, 0, by], [0, 1, 0]]), (width, height), flags=cv2.INTER_CUBIC)
+                return cv2.warpAffine(
+                    picture, np.float32([[1, 0, by], [0, 1, 0]]), (width, height), flags=cv2.INTER_CUBIC
+                )
 
             mask = np.zeros((height, width), np.uint8)
             cv2.circle(mask, (round(34 + speed * i), height // 2), 22, 255, -1)
@@ -76,7 +79,9 @@ def test_the_same_twice(clip: Clip, mode: Carry) -> None:
 
 @pytest.mark.parametrize("harmonise", [False, True], ids=["as painted", "harmonised"])
 def test_no_edit_changes_nothing(clip: Clip, harmonise: bool) -> None:
-    for picture, frame in zip(clip.run([clip.key(0), clip.key(4), clip.key(8)], "surface", harmonise=harmonise), clip.frames):
+    for picture, frame in zip(
+        clip.run([clip.key(0), clip.key(4), clip.key(8)], "surface", harmonise=harmonise), clip.frames
+    ):
         assert np.abs(picture - frame).max() <= 1
 
 
@@ -129,7 +134,9 @@ def test_paste_holds_the_nearest_key_and_switches_at_once(clip: Clip) -> None:
         assert (picture[mask > 0] == ((200, 0, 0) if at <= 4 else (0, 0, 200))).all()
 
 
-@pytest.mark.parametrize(("crossfade", "changing"), [(0, 7), (1, 1), (3, 3)], ids=["whole way", "one frame", "three frames"])
+@pytest.mark.parametrize(
+    ("crossfade", "changing"), [(0, 7), (1, 1), (3, 3)], ids=["whole way", "one frame", "three frames"]
+)
 @pytest.mark.parametrize("mode", ["surface", "background"])
 def test_crossfade_says_how_long_handing_over_takes(mode: Carry, crossfade: int, changing: int) -> None:
     clip = Clip(speed=0)

@@ -70,7 +70,7 @@ def test_killed_at_any_moment_it_goes_on(finished: Path, footage: Footage, tmp_p
             assert not remade(before, folder) & kept, moments
             assert hashes(folder) == hashes(finished), moments
             assert decoded(folder / "master.mp4") == decoded(finished / "master.mp4")
-            assert not [name for name in files(folder) if name.endswith(".part")]
+            assert not [name for name in files(folder) if name.endswith(".vidpaint-part")]
         elif number % 2:
             edit(folder, footage, until="composite")
             assert not remade(before, folder) & kept, moments

@@ -57,7 +57,9 @@ def test_outside_a_host_it_is_a_sentence() -> None:
 
 
 def test_the_host_gets_what_the_settings_say(host: Any) -> None:
-    sampling = replace(PLAIN, scheduler="Karras", cfg_scale=4.5, mask_blur=2, refiner="plain.ckpt", refiner_switch_at=0.6)
+    sampling = replace(
+        PLAIN, scheduler="Karras", cfg_scale=4.5, mask_blur=2, refiner="plain.ckpt", refiner_switch_at=0.6
+    )
     painted = paint(opened(), job(sampling=sampling))
     (p,) = host.processing.calls
     assert (p.prompt, p.negative_prompt, p.seed, p.batch_size, p.n_iter) == ("a hat", "a scarf", [3, 4], 2, 1)
@@ -70,7 +72,9 @@ def test_the_host_gets_what_the_settings_say(host: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "number"), [("fill", 0), ("original", 1), ("latent noise", 2), ("latent nothing", 3)], ids=lambda x: str(x)
+    ("content", "number"),
+    [("fill", 0), ("original", 1), ("latent noise", 2), ("latent nothing", 3)],
+    ids=lambda x: str(x),
 )
 def test_masked_content(host: Any, content: Any, number: int) -> None:
     opened().inpaint(job(content=content))
@@ -225,7 +229,9 @@ def press(host: Any, button: str, step: int = 3) -> None:
 
 def idle(host: Any) -> bool:
     state = host.shared.state
-    return not (state.interrupted or state.skipped or state.stopping_generation or state.job or host.call_queue.queue_lock.owner)
+    return not (
+        state.interrupted or state.skipped or state.stopping_generation or state.job or host.call_queue.queue_lock.owner
+    )
 
 
 @pytest.mark.parametrize(("button", "error"), [("interrupt", Cancelled), ("skip", Skipped)], ids=["interrupt", "skip"])
@@ -292,10 +298,14 @@ def test_no_script_runs_unless_asked(host: Any) -> None:
     assert (p.scripts.alwayson_scripts, p.steps, p.seed) == ([], 8, [3, 4])
 
 
-@pytest.mark.parametrize(("args", "amount"), [("[true]", 10), ("[true, 40]", 40), ("[]", 0)], ids=["default", "own", "off"])
+@pytest.mark.parametrize(
+    ("args", "amount"), [("[true]", 10), ("[true, 40]", 40), ("[]", 0)], ids=["default", "own", "off"]
+)
 def test_an_asked_script_runs_with_its_values(host: Any, args: str, amount: int) -> None:
     plain = opened().inpaint(job())[0].picture
-    with_script = opened().inpaint(job(sampling=replace(PLAIN, scripts=f'{{"Brighter": {{"args": {args}}}}}')))[0].picture
+    with_script = (
+        opened().inpaint(job(sampling=replace(PLAIN, scripts=f'{{"Brighter": {{"args": {args}}}}}')))[0].picture
+    )
     assert np.array_equal(with_script, np.minimum(plain.astype(int) + amount, 255))
     assert opened().names("script") == ["brighter"]
 
@@ -321,7 +331,9 @@ FRAME = np.random.default_rng(2).integers(0, 256, (21, 35, 3), np.uint8)
 
 
 @pytest.mark.parametrize(
-    ("model", "scale", "reads"), [("Lanczos", 2, 0), ("Twice", 2, 1), ("Twice", 3.5, 1), ("Twice", 1, 1), ("Same", 2, 1)], ids=str
+    ("model", "scale", "reads"),
+    [("Lanczos", 2, 0), ("Twice", 2, 1), ("Twice", 3.5, 1), ("Twice", 1, 1), ("Same", 2, 1)],
+    ids=str,
 )
 def test_upscaling_is_exact_and_reads_weights_once(host: Any, model: str, scale: float, reads: int) -> None:
     engine = opened()
@@ -345,7 +357,10 @@ def test_an_upscaler_that_fails_in_silence_is_an_error(host: Any) -> None:
 
 def test_forge_changes_its_models_once_and_puts_the_users_back(forge: Any, tmp_path: Path) -> None:
     add_checkpoints(forge, hosts.checkpoint(tmp_path, "ours.safetensors"))
-    users = {"sd_model_checkpoint": "plain.ckpt", "forge_additional_modules": ["/models/VAE/x.vae", "/models/text_encoder/t5.safetensors"]}
+    users = {
+        "sd_model_checkpoint": "plain.ckpt",
+        "forge_additional_modules": ["/models/VAE/x.vae", "/models/text_encoder/t5.safetensors"],
+    }
     forge.shared.opts.data.update(copy.deepcopy(users))
     asked, engine = job(sampling=replace(PLAIN, checkpoint="ours.safetensors", vae="soft.vae.safetensors")), opened()
     with engine.prepared(asked.sampling):
@@ -358,7 +373,9 @@ def test_forge_changes_its_models_once_and_puts_the_users_back(forge: Any, tmp_p
 
 
 def test_forge_keeps_what_the_user_chose_meanwhile(forge: Any, tmp_path: Path) -> None:
-    add_checkpoints(forge, hosts.checkpoint(tmp_path, "ours.safetensors"), hosts.checkpoint(tmp_path, "later.safetensors"))
+    add_checkpoints(
+        forge, hosts.checkpoint(tmp_path, "ours.safetensors"), hosts.checkpoint(tmp_path, "later.safetensors")
+    )
     asked, engine = job(sampling=replace(PLAIN, checkpoint="ours.safetensors")), opened()
     with engine.prepared(asked.sampling):
         engine.inpaint(asked)
@@ -395,7 +412,9 @@ def test_forge_paints_in_its_main_thread(forge: Any, monkeypatch: pytest.MonkeyP
     assert in_a_thread(caught) == ["The WebUI could not paint: out of memory"]
 
 
-def test_a_relative_of_forge_without_its_functions_is_treated_like_automatic1111(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_of_forge_without_its_functions_is_treated_like_automatic1111(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with hosts.running(forge=True) as host:
         monkeypatch.delattr(host.main_entry, "modules_change")
         add_checkpoints(host, hosts.checkpoint(tmp_path, "ours.safetensors"))

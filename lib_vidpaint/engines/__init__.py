@@ -11,7 +11,10 @@ from ..errors import EngineError
 from ..model import Frame, Mask
 
 Content = Literal["fill", "original", "latent noise", "latent nothing"]
-MULTIPLES = {"builtin": 1, "webui": 64}  # of a crop's sides, by engine; a project can be finished where its engine is not
+MULTIPLES = {
+    "builtin": 1,
+    "webui": 64,
+}  # of a crop's sides, by engine; a project can be finished where its engine is not
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,11 @@ class Builtin:
         for seed in job.seeds:
             method, title = METHODS[seed % 2]
             radius = 3 + 2 * (seed // 2 % 4)
-            picture = job.crop.copy() if hole.all() or not hole.any() else np.asarray(cv2.inpaint(job.crop, hole, radius, method), np.uint8)
+            picture = (
+                job.crop.copy()
+                if hole.all() or not hole.any()
+                else np.asarray(cv2.inpaint(job.crop, hole, radius, method), np.uint8)
+            )
             painted.append(Painted(picture, seed, f"built-in fill: {title}, radius {radius}, Seed: {seed}"))
         return painted
 

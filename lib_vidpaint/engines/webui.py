@@ -162,7 +162,9 @@ class WebUI:
 
     def upscale(self, frame: Frame, model: str, scale: float) -> Frame:
         names = self.names("upscaler")
-        upscaler = [one for one in shared.sd_upscalers if one.name != "None"][names.index(one_of("upscaler", model, names))]
+        upscaler = [one for one in shared.sd_upscalers if one.name != "None"][
+            names.index(one_of("upscaler", model, names))
+        ]
         size = (round(frame.shape[1] * scale), round(frame.shape[0] * scale))
         with turn("Video Inpaint: upscaling"), self._weights_kept():
             picture = Image.fromarray(frame)
@@ -225,7 +227,11 @@ def request(job: InpaintJob, plan: Plan, size: tuple[int, int], overrides: Mappi
     """The host's own img2img request: the crop is the whole picture, nothing is saved, one seed for each picture."""
     sampling = plan.sampling
     schedule = {"scheduler": sampling.scheduler} if sd_schedulers else {}
-    refiner = {"refiner_checkpoint": sampling.refiner, "refiner_switch_at": sampling.refiner_switch_at} if sampling.refiner else {}
+    refiner = (
+        {"refiner_checkpoint": sampling.refiner, "refiner_switch_at": sampling.refiner_switch_at}
+        if sampling.refiner
+        else {}
+    )
     return processing.StableDiffusionProcessingImg2Img(
         prompt=job.prompt, negative_prompt=job.negative_prompt, seed=list(job.seeds), batch_size=len(job.seeds), n_iter=1,
         sampler_name=sampling.sampler, **schedule, **refiner, steps=sampling.steps, cfg_scale=sampling.cfg_scale,

@@ -10,18 +10,20 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
 from ..clip import Clip, open_clip
 from ..errors import MaskError
+from ..folders import numbers_of
 from ..model import Mask, VideoInfo
 from ..orientation import as_stored, upright
-from ..pictures import decoded
+from ..pictures import decoded, mask_in
 from ..planes import Planes, view
+from ..progress import Progress
 
 STILL = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 LOSSLESS = {"png", "ffv1", "qtrle", "huffyuv", "utvideo", "rawvideo", "prores"}
@@ -64,12 +66,25 @@ def open_given(given: str, info: VideoInfo, span: tuple[Fraction, Fraction | Non
     if path.suffix.lower() in STILL and path.is_file():
         return Given(path.name, lossy=path.suffix.lower() in {".jpg", ".jpeg"}, still=_still(path, info))
     clip = open_clip(path, info.fps, span)
+    if path.is_dir():
+        _check_numbers(path)
     opened = Given(path.name, lossy=clip.info.codec not in LOSSLESS, clip=clip)
     return Given(opened.name, opened.lossy, clip=clip, use_alpha=_has_real_alpha(clip))
 
 
-def look(given: Given, info: VideoInfo, floor: int, invert: bool) -> Look:
+def _check_numbers(folder: Path) -> None:
+    """Raises MaskError when masks numbered by frame leave out some: by their order they would go to the wrong frames."""
+    numbers = numbers_of(folder)
+    gap = next(((a, b) for a, b in pairwise(numbers) if b != a + 1), None)
+    if gap:
+        raise MaskError(
+            f"The masks in {folder.name} go from number {gap[0]} to {gap[1]}: give one for every frame, numbered without a gap."
+        )
+
+
+def look(given: Given, info: VideoInfo, floor: int, invert: bool, progress: Progress | None = None) -> Look:
     """Count and measure the masks in one pass, without keeping any."""
+    progress = progress or Progress()
     count, total, fullest, hazy, border = 0, 0.0, 0.0, 0.0, 0.0
     for mask in [given.still] if given.still is not None else given.read(info):
         mask = 255 - mask if invert else mask
@@ -78,6 +93,7 @@ def look(given: Given, info: VideoInfo, floor: int, invert: bool) -> Look:
         edge = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
         border += float(np.mean(edge >= floor))
         count, total, fullest = count + 1, total + share, max(fullest, share)
+        progress.step("looking at the masks", count, 0)
     parts = max(count, 1)
     return Look(count, total / parts, fullest, hazy / parts, border / parts)
 
@@ -151,18 +167,13 @@ def _fitted(mask: Mask, rotation: int, info: VideoInfo, name: str) -> Mask:
 
 
 def _still(path: Path, info: VideoInfo) -> Mask:
-    picture: Any = decoded(path.read_bytes(), cv2.IMREAD_UNCHANGED)
+    try:
+        picture = decoded(path.read_bytes(), cv2.IMREAD_UNCHANGED)
+    except OSError as error:
+        raise MaskError(f"{path} cannot be read ({error.strerror}): check who may read it.") from None
     if picture is None:
         raise MaskError(f"{path} is not a readable picture: save the mask as PNG again.")
-    if picture.dtype == np.uint16:
-        picture = (picture >> 8).astype(np.uint8)
-    if picture.ndim == 3 and picture.shape[2] == 4 and picture[..., 3].min() < 255:
-        grey = picture[..., 3]
-    elif picture.ndim == 3:
-        grey = cv2.cvtColor(picture[..., :3], cv2.COLOR_BGR2GRAY)
-    else:
-        grey = picture
-    return _fitted(np.asarray(grey, np.uint8), 0, info, path.name)
+    return _fitted(mask_in(picture), 0, info, path.name)
 
 
 def _box(given: str, info: VideoInfo) -> Mask:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from ..pipeline import Stage
 from ..survey import SourceSettings
@@ -33,6 +33,7 @@ class Settings:
     package: PackageSettings = PackageSettings()
 
 
+SECTIONS = tuple(field.name for field in fields(Settings))
 STAGES = (
     Stage("mask", "what may change in every frame", mask, uses=("source", "mask")),
     Stage("extract", "pictures for hands and eyes", extract, uses=("mask", "extract"), needs=("mask",)),
@@ -60,7 +61,7 @@ STAGES = (
     Stage("enhance", "off: colours and grain stay as they are"),
     Stage(
         "package", "what people take away", package,
-        uses=("package", "assemble"), needs=("mask", "composite", "validate", "assemble"),
+        uses=SECTIONS, needs=("mask", "composite", "validate", "assemble"),
     ),
 )  # fmt: skip
 

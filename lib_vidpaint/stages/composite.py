@@ -1,8 +1,8 @@
 """Stage 7, composite: carry every chosen picture over the frames of its group.
 
-Reads the source, alpha/, the chosen candidates. Writes patches/000042.mp4, one lossless clip per group in the source's own
-pixel format: the finished picture of the group's box; and patches.json, which says where each lies. What of a patch is
-used is up to the region alone.
+Reads the source, alpha/, the chosen candidates. Writes patches/000042.mp4, one lossless clip per group (a few for a long
+one, each named after its first frame) in the source's own pixel format: the finished picture of the group's box; and
+patches.json, which says where each lies. What of a patch is used is up to the region alone.
 """
 
 from __future__ import annotations

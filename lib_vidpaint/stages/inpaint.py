@@ -78,7 +78,7 @@ class InpaintSettings:
     checkpoint: str = knob(
         Sampling.checkpoint, "Checkpoint that paints; auto takes the WebUI's best one for inpainting."
     )
-    vae: str = knob(Sampling.vae, "VAE; empty leaves the one that the WebUI uses.")
+    vae: str = knob(Sampling.vae, "VAE; empty leaves the one that the WebUI uses.", label="VAE")
     refiner: str = knob(Sampling.refiner, "Checkpoint that takes over for the last steps; empty for none.")
     refiner_switch_at: float = knob(
         Sampling.refiner_switch_at,

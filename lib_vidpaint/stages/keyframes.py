@@ -37,7 +37,9 @@ class KeyframeSettings:
         0.5, "More makes smaller groups: movement needs less to ask for a keyframe.", low=0, high=1, step=0.01
     )
     convergence: float = knob(0.5, "What asks for a keyframe: 0 only motion, 1 only colour.", low=0, high=1, step=0.01)
-    longest: int = knob(10, "Most frames in a group, wherever something changes.", low=1, high=1000, step=1)
+    longest: int = knob(
+        10, "Most frames in a group, wherever something changes.", low=1, high=1000, step=1, label="Longest group"
+    )
 
 
 def keyframes(run: Run) -> None:

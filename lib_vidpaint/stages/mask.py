@@ -19,7 +19,7 @@ import numpy as np
 
 from ..encode import Writer, gray_encoding, gray_info, gray_planes
 from ..errors import MaskError
-from ..items import Alphas, Item, alpha_file, read_alpha, white_file
+from ..items import SOFT_FLOOR, Alphas, Item, alpha_file, read_alpha, white_file
 from ..model import Box, Mask, to_json
 from ..pictures import encode_png
 from ..pools import Threads
@@ -31,16 +31,25 @@ from ..survey import proxy_info
 if TYPE_CHECKING:
     from ..pipeline import Run
 
-SOFT_FLOOR, LOSSY_FLOOR = 8, 32
+LOSSY_FLOOR = 32
 LINES = 360
+WHOLE = 0.995
 
 
 @dataclass(frozen=True)
 class MaskSettings:
     path: str = knob(
-        "", "Your mask: a video, a folder of pictures, one picture for all frames, or box:x,y,w,h.", path=True
+        "",
+        "Your mask: a video, a folder of pictures, one picture for all frames, or box:x,y,w,h.",
+        path=True,
+        label="Mask",
     )
-    white: str = knob("", "Your own alpha white (what the engine may repaint), if gamma does not give it.", path=True)
+    white: str = knob(
+        "",
+        "Your own alpha white (what the engine may repaint), if gamma does not give it.",
+        path=True,
+        label="Alpha white",
+    )
     floor: int = knob(
         0, "Mask values below this count as black; 0 = 8 for a clean mask, 32 for a lossy video.", low=0, high=254
     )
@@ -141,6 +150,11 @@ def freeze(run: Run, frames: int, warnings: list[str], region: Path, small: Path
             inside = np.asarray(cv2.threshold(alpha, 0, 255, cv2.THRESH_BINARY)[1], np.uint8)
             boxes.append(bounding_box(inside))
             shares.append(round(cv2.countNonZero(inside) / inside.size, 6))
+            if shares[-1] > WHOLE and run.ledger.touched(alpha_file(index)):
+                warnings.append(
+                    f"{alpha_file(index)}, changed by hand, is white nearly everywhere: nothing is protected there."
+                )
+                run.note(warnings[-1])
             writer.write(gray_planes(inside), index)
             reduced = cv2.resize(inside, (proxy.width, proxy.height), interpolation=cv2.INTER_AREA)
             reduced = np.asarray(cv2.threshold(reduced, 127, 255, cv2.THRESH_BINARY)[1], np.uint8)
@@ -167,16 +181,16 @@ def _take(run: Run, path: str, name: str, make: Callable[[int], str], floor: int
     settings, frames = run.settings.mask, len(run.survey.pts)
     given = open_given(path, run.clip.info)
     floor = floor or (LOSSY_FLOOR if given.lossy else SOFT_FLOOR)
-    found = look(given, run.clip.info, floor, settings.invert)
+    found = look(given, run.clip.info, floor, settings.invert, run.progress)
     if given.clip and found.count > frames and run.settings.source.span:
         given = open_given(path, run.clip.info, run.settings.source.times)
-        found = look(given, run.clip.info, floor, settings.invert)
+        found = look(given, run.clip.info, floor, settings.invert, run.progress)
     warnings = check(given, found, frames, settings.missing)
     for warning in warnings:
         run.note(warning)
     content = run.project.input_digest(name, path)
     masks = _InOrder(given, found.count, settings.missing == "hold")
-    values = (floor, settings.invert, settings.grow * run.clip.info.height / LINES if name == "mask" else 0.0)
+    values = (floor, settings.invert, settings.grow * run.clip.info.lines / LINES if name == "mask" else 0.0)
     items = [Item((make(i),), (GivenFrame(masks, i, content),), values) for i in range(frames)]
     run.each(items, shaped, name)
     run.sweep(Path(make(0)).parent.as_posix(), {make(i) for i in range(frames)})

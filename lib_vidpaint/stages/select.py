@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class SelectSettings:
     how: Literal["auto", "person"] = knob(
-        "auto", "Take the best-ranked candidates, or wait until a person chose for every keyframe."
+        "auto", "Take the best-ranked candidates, or wait until a person chose for every keyframe.", label="Who chooses"
     )
 
 
@@ -55,7 +55,9 @@ def decide(key: int, ranked: Mapping[int, float], decided: Choice | None, unatte
     if decided and decided.candidate is not None:
         if decided.candidate not in ranked:
             known = ", ".join(map(str, ranked))
-            raise ProjectError(f"{SELECTION}: keyframe {key} has no candidate {decided.candidate}; there are {known}.")
+            raise ProjectError(
+                f"{SELECTION}: keyframe {key} has no candidate {decided.candidate}; its candidates are {known}."
+            )
         return Choice(key, decided.candidate)
     if not unattended:
         return None

@@ -1,6 +1,6 @@
 """Stage 9, validate: does the result move and look as the source does.
 
-Reads the source, the region and the patches. Writes measures/000042.json, report.csv (every measure of every frame) and
+Reads the source, the region and the patches. Writes measures/000042.json for each patch, report.csv (every measure of every frame) and
 verdicts.json (keep or drop for every group; a person may overrule it there). With `validate.drop` on, dropped groups are
 filled by carrying the edit of their neighbours over them: filled/000042.mp4 and filled.json take the place of patches.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -90,19 +91,20 @@ def validate(run: Run) -> None:
     """Measure, judge, and fill what was dropped."""
     settings, groups, regions = run.settings.validate, read_groups(run.project), read_regions(run.project)
     patches = run.project.records(PATCHES, Patch)
-    follows = {
-        group.start for before, group in pairwise(groups) if (before.shot, before.stop) == (group.shot, group.start)
-    }
+    shots = {group.key: group.shot for group in groups}
+    follows = {b.start for a, b in pairwise(patches) if (shots[a.key], a.stop) == (shots[b.key], b.start)}
     items = []
     for patch in patches:
         first = patch.start - (patch.start in follows)
         takes = (EditedSpan(first, patch.stop, _box(run, regions, range(first, patch.stop)), patches),)
-        items.append(Item((f"measures/{patch.key:06d}.json",), takes, (first, patch.start, run.clip.info.color)))
+        items.append(Item((f"measures/{patch.start:06d}.json",), takes, (first, patch.start, run.clip.info.color)))
     run.each(items, measure, "validating")
     run.sweep("measures", {item.makes[0] for item in items})
 
     def write(report: Path, verdicts: Path) -> None:
-        measures = {p.key: run.project.records(i.makes[0], FrameMeasures) for p, i in zip(patches, items)}
+        measures: dict[int, list[FrameMeasures]] = defaultdict(list)
+        for patch, item in zip(patches, items):
+            measures[patch.key] += run.project.records(item.makes[0], FrameMeasures)
         found = judge(measures, limits(settings, run.settings.composite.carry))
         report.write_text(report_csv(measures, found), encoding="utf-8")
         verdicts.write_text(json.dumps(to_json(found), indent=1), encoding="utf-8")
@@ -130,13 +132,13 @@ def _fill(run: Run, patches: Sequence[Patch]) -> None:
     )
     groups, choices = read_groups(run.project), read_choices(run.project)
     chosen = [key for key, choice in sorted(choices.items()) if not choice.drop]
-    usual = {plan.patch.key: plan for plan in patch_plans(run, groups, chosen, choices)}
+    usual = {plan.patch.start: plan for plan in patch_plans(run, groups, chosen, choices)}
     left = [key for key in chosen if key not in dropped]
-    plans = {plan.patch.key: plan for plan in patch_plans(run, groups, left, choices, "filled")}
-    new = [plan for key, plan in plans.items() if plan.layers != usual[key].layers]
+    plans = {plan.patch.start: plan for plan in patch_plans(run, groups, left, choices, "filled")}
+    new = [plan for start, plan in plans.items() if plan.layers != usual[start].layers]
     run.each([plan.item(run) for plan in new], make_patch, "filling dropped groups")
     run.sweep("filled", {plan.patch.file for plan in new})
-    gone = [replace(patch, file="") for patch in patches if patch.key not in plans]
+    gone = [replace(patch, file="") for patch in patches if patch.start not in plans]
     records = json.dumps(to_json([*(plan.patch for plan in new), *gone]))
     takes = (File(CHOICES), File(VERDICTS))
     run.build(Item((FILLED,), takes, (records,)), lambda path: path.write_text(records, encoding="utf-8"))

@@ -121,8 +121,12 @@ def trial() -> None:
     found["infotexts"] = [one.infotext for one in first]
     found["repeated"] = [bool((one.picture == other.picture).all()) for one, other in zip(first, again)]
     found["painted"] = float(np.abs(pictures[0].astype(int) - pictures[1])[mask > 0].mean())
-    found["odd size"] = list(engine.inpaint(InpaintJob(crop[:187, :250], mask[:187, :250], (5,), sampling=quick))[0].picture.shape)
-    found["enlarged"] = engine.inpaint(InpaintJob(crop[:64, :128], mask[80:144, 70:198], (5,), sampling=Sampling(steps=1)))[0].infotext
+    found["odd size"] = list(
+        engine.inpaint(InpaintJob(crop[:187, :250], mask[:187, :250], (5,), sampling=quick))[0].picture.shape
+    )
+    found["enlarged"] = engine.inpaint(
+        InpaintJob(crop[:64, :128], mask[80:144, 70:198], (5,), sampling=Sampling(steps=1))
+    )[0].infotext
     found["contents"] = {
         content: engine.inpaint(InpaintJob(crop, mask, (5,), content=content, denoise=1, sampling=quick))[0].infotext
         for content in ("fill", "original", "latent noise", "latent nothing")
@@ -130,14 +134,17 @@ def trial() -> None:
     soft = replace(job, sampling=replace(quick, scripts='{"soft inpainting": {"args": [true, 2]}}'))
     found["soft"] = engine.inpaint(soft)[0].infotext
     slow = InpaintJob(crop, mask, (5,), denoise=1, sampling=Sampling(sampler="Euler a", steps=100, resize=1))
-    found["pressed"] = {
-        button: pressed(button, lambda: engine.inpaint(slow)) for button in ("interrupt", "skip")
-    }
+    found["pressed"] = {button: pressed(button, lambda: engine.inpaint(slow)) for button in ("interrupt", "skip")}
     stopping = InpaintJob(crop, mask, (5,), sampling=Sampling(sampler="Euler a", steps=20, resize=1))
     with engine.prepared(stopping.sampling):
-        found["stopped"] = [pressed("stop_generating", lambda: engine.inpaint(stopping))[0], outcome(lambda: engine.inpaint(stopping))]
+        found["stopped"] = [
+            pressed("stop_generating", lambda: engine.inpaint(stopping))[0],
+            outcome(lambda: engine.inpaint(stopping)),
+        ]
     state = shared.state
-    found["idle"] = not (state.interrupted or state.skipped or state.stopping_generation or state.job or queue_lock._lock.locked())
+    found["idle"] = not (
+        state.interrupted or state.skipped or state.stopping_generation or state.job or queue_lock._lock.locked()
+    )
 
     frame = crop[:61, :93]
     local = [one.name for one in shared.sd_upscalers if one.local_data_path and Path(one.local_data_path).exists()]

@@ -67,7 +67,12 @@ USED = [
 def found() -> dict[str, Any]:
     """What the engine did in the real host: started once, about half a minute."""
     python = os.environ.get("WEBUI_PYTHON") or next(Path(WEBUI).glob("venv/*/python*"), sys.executable)
-    quiet = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "GRADIO_ANALYTICS_ENABLED": "False", "OMP_NUM_THREADS": "1"}
+    quiet = {
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "OMP_NUM_THREADS": "1",
+    }
     done = subprocess.run(
         [python, HERE / "inside.py"], cwd=WEBUI, env={**os.environ, **quiet}, input=json.dumps(USED),
         capture_output=True, text=True, timeout=500,
@@ -83,12 +88,16 @@ def test_it_paints(found: dict[str, Any]) -> None:
     assert found["painted"] > 5, "other seeds, other pictures"
     assert found["odd size"] == [187, 250, 3]
     assert [f"Seed: {seed}" in text for seed, text in zip((5, 6), found["infotexts"])] == [True, True]
-    assert all(text.startswith("a face\nSteps: 4, Sampler: Euler a, Schedule type: Automatic") for text in found["infotexts"])
+    assert all(
+        text.startswith("a face\nSteps: 4, Sampler: Euler a, Schedule type: Automatic") for text in found["infotexts"]
+    )
 
 
 def test_the_infotext_says_what_was_asked(found: dict[str, Any]) -> None:
     contents = found["contents"]
-    assert {name for name, text in contents.items() if f"Masked content: {name}" in text} == set(contents) - {"original"}
+    assert {name for name, text in contents.items() if f"Masked content: {name}" in text} == set(contents) - {
+        "original"
+    }
     assert "Size: 704x384" in found["enlarged"] or "Size: 512x256" in found["enlarged"]
 
 
@@ -98,7 +107,10 @@ def test_an_always_on_script_runs_along(found: dict[str, Any]) -> None:
 
 
 def test_a_button_ends_it_within_a_step_and_drops_the_picture(found: dict[str, Any]) -> None:
-    assert {button: said for button, (said, _) in found["pressed"].items()} == {"interrupt": "Cancelled: ", "skip": "Skipped: "}
+    assert {button: said for button, (said, _) in found["pressed"].items()} == {
+        "interrupt": "Cancelled: ",
+        "skip": "Skipped: ",
+    }
     assert max(seconds for _, seconds in found["pressed"].values()) < 1.5
     assert found["stopped"] == ["1 pictures", "Cancelled: "]
     assert found["idle"]

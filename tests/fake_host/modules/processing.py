@@ -133,8 +133,12 @@ def process_images_inner(p: Any) -> Any:
             overlaid = p.init_images[0].copy()
             overlaid.paste(pp.image, (0, 0), p.image_mask)
             images.append(overlaid)
-            infotexts.append(f"{p.prompt}\nSteps: {p.steps}, Sampler: {p.sampler_name}, Seed: {seed}, Size: {p.width}x{p.height}")
-    return SimpleNamespace(images=images, infotexts=infotexts or ["nothing"], index_of_first_image=0, all_seeds=p.all_seeds)
+            infotexts.append(
+                f"{p.prompt}\nSteps: {p.steps}, Sampler: {p.sampler_name}, Seed: {seed}, Size: {p.width}x{p.height}"
+            )
+    return SimpleNamespace(
+        images=images, infotexts=infotexts or ["nothing"], index_of_first_image=0, all_seeds=p.all_seeds
+    )
 
 
 def _encode(p: Any) -> list[np.ndarray]:

@@ -6,7 +6,10 @@ import os
 
 from modules import shared
 
-module_list = {"soft.vae.safetensors": "/models/VAE/soft.vae.safetensors", "t5.safetensors": "/models/text_encoder/t5.safetensors"}
+module_list = {
+    "soft.vae.safetensors": "/models/VAE/soft.vae.safetensors",
+    "t5.safetensors": "/models/text_encoder/t5.safetensors",
+}
 refreshed: list[tuple[str, ...]] = []
 
 
