@@ -1,0 +1,198 @@
+"""The folders behind the page. Each project has one below the root, under a name that we made up:
+
+<root>/<id>/project/   the project       <root>/<id>/input/    what was uploaded
+<root>/<id>/served/    flat; the only folder a browser may read: small pictures, and hard links to videos
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..atomic import RESERVED, write_bytes
+from ..errors import ProjectError, SettingsError
+from ..model import Frame
+from ..pictures import encode_jpeg
+
+ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{8}")
+SHOWN = re.compile(r".* · (\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d) · ([0-9a-f]{8})", re.DOTALL)
+UPLOADED = "uploaded: "
+TITLE = "title.txt"
+NEWEST_FRAMES = 48
+
+
+@dataclass(frozen=True)
+class Access:
+    """Which paths of this machine a page may name. `reachable`: others than its owner can open the page."""
+
+    reachable: bool = False
+    roots: tuple[Path, ...] = ()
+
+    def check(self, text: str) -> Path:
+        """The file or folder at a path that somebody typed. Raises SettingsError when they may not use it."""
+        path = Path(text.strip().strip('"'))
+        if not self.reachable:
+            if not path.is_absolute() or not path.exists():
+                raise SettingsError(f"There is no file {str(path)!r} on this computer: give its whole path.")
+            return path
+        refused = SettingsError(
+            "Others can reach this page, so paths of this computer cannot be used: upload the file."
+        )
+        if "\0" in text or not path.is_absolute():
+            raise refused
+        real = path.resolve()
+        if real != path or any(part.startswith(".") for part in real.parts[1:]) or not real.exists():
+            raise refused
+        if not any(real.is_relative_to(root.resolve()) for root in self.roots):
+            raise refused
+        return real
+
+
+@dataclass(frozen=True)
+class Workspace:
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+    @property
+    def project(self) -> Path:
+        return self.folder / "project"
+
+    @property
+    def served(self) -> Path:
+        return self.folder / "served"
+
+    @property
+    def input(self) -> Path:
+        return self.folder / "input"
+
+    @property
+    def title(self) -> str:
+        """What the project list shows and sends back: the video's name, when the project was begun, and its number."""
+        try:
+            name = (self.folder / TITLE).read_text(encoding="utf-8")
+        except OSError:
+            name = "project"
+        day, moment, number = self.id.split("-")
+        time = f"{moment[:2]}:{moment[2:4]}:{moment[4:]}"
+        return f"{name} · {day[:4]}-{day[4:6]}-{day[6:]} {time} · {number}"
+
+    def take(self, upload: Path, name: str) -> str:
+        """Move an uploaded file here; gives the words that stand for it in a path box."""
+        safe = re.sub(r"[^\w. ()-]", "_", Path(name).name).strip(". ")[-80:] or "video"
+        safe = f"_{safe}" if RESERVED.fullmatch(safe) else safe
+        self.input.mkdir(parents=True, exist_ok=True)
+        shutil.move(upload, self.input / safe)
+        return UPLOADED + safe
+
+    def given(self, text: str, access: Access) -> str:
+        """The path that a path box stands for: an uploaded file, a `box:`, or a path that `access` allows."""
+        text = text.strip()
+        if not text or text.startswith("box:"):
+            return text
+        if text.startswith(UPLOADED):
+            name = text[len(UPLOADED) :]
+            path = self.input / name
+            if Path(name).name != name or name.startswith(".") or path.is_symlink() or not path.is_file():
+                raise SettingsError(f"{name!r} was not uploaded to this project: upload it again.")
+            return str(path)
+        return str(access.check(text))
+
+    def shown(self, path: str) -> str:
+        """The inverse of `given`."""
+        return UPLOADED + Path(path).name if path and Path(path).parent == self.input else path
+
+    def publish(self, file: Path) -> Path:
+        """A large file of the project where browsers may read it: a hard link, or a copy where there are none."""
+        if file.is_symlink():
+            raise ProjectError(f"{file.name} is a link to somewhere else: put the file itself there.")
+        target = self._fresh(f"{file.stem}_{file.suffix[1:]}-", f"{_stamp(file)}{file.suffix}")
+        if not target.exists():
+            try:
+                os.link(file, target)
+            except OSError:
+                shutil.copyfile(file, target)
+        return target
+
+    def picture(self, name: str, made_from: Path, make: Callable[[], Frame]) -> Path:
+        """A small JPEG in served/, made again when the file it shows has changed."""
+        target = self._fresh(f"{name}-", f"{_stamp(made_from)}.jpg")
+        if not target.exists():
+            write_bytes(target, encode_jpeg(make()))
+        return target
+
+    def prune(self, prefix: str, keep: int = NEWEST_FRAMES) -> None:
+        """Leave only the newest pictures of frames that somebody looked at."""
+        found = sorted(self.served.glob(prefix + "*"), key=lambda path: path.stat().st_mtime_ns)
+        for path in found[:-keep]:
+            path.unlink(missing_ok=True)
+
+    def _fresh(self, prefix: str, rest: str) -> Path:
+        self.served.mkdir(exist_ok=True)
+        target = self.served / f"{prefix}{rest}"
+        for old in self.served.glob(f"{prefix}*"):
+            if old != target and re.fullmatch(r"[0-9a-f]+-[0-9a-f]+\.\w+", old.name[len(prefix) :]):
+                old.unlink(missing_ok=True)
+        return target
+
+
+@dataclass(frozen=True)
+class Workspaces:
+    """All projects of a page; `allow` is told every served folder before something in it is shown."""
+
+    root: Path
+    allow: Callable[[Path], None]
+
+    def create(self, title: str) -> Workspace:
+        """A new workspace. Raises ProjectError when the root cannot be written, or not be served."""
+        if any(part.startswith(".") for part in self.root.parts[1:]):
+            raise ProjectError(
+                f"Nothing below a hidden folder is shown in a browser: choose another folder than {self.root}."
+            )
+        made = Workspace(self.root / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}")
+        try:
+            made.served.mkdir(parents=True)
+            write_bytes(made.folder / TITLE, title.encode("utf-8", "replace"))
+        except OSError as error:
+            raise ProjectError(
+                f"No project can be made in {self.root} ({error.strerror}): choose another --root."
+            ) from error
+        self.allow(made.served)
+        return made
+
+    def open(self, title: str) -> Workspace:
+        """The workspace with this title. Raises ProjectError when there is none, or when it holds links to elsewhere."""
+        asked = SHOWN.fullmatch(title or "")
+        name = "{}{}{}-{}{}{}-{}".format(*asked.groups()) if asked else ""
+        found = Workspace(self.root / name)
+        if not ID.fullmatch(name) or found.folder.is_symlink() or not found.folder.is_dir():
+            raise ProjectError("There is no such project: choose one from the list, or begin a new one.")
+        served = found.served
+        served.mkdir(exist_ok=True)
+        if served.is_symlink() or found.project.is_symlink() or found.input.is_symlink():
+            raise ProjectError("This project's folder contains links to other places: it is not opened.")
+        for entry in os.scandir(served):
+            if entry.is_symlink() or entry.name.startswith("."):
+                os.unlink(entry.path)
+        self.allow(served)
+        return found
+
+    def all(self) -> list[Workspace]:
+        """Every project, the newest first."""
+        if not self.root.is_dir():
+            return []
+        names = sorted((p.name for p in self.root.iterdir() if ID.fullmatch(p.name)), reverse=True)
+        return [Workspace(self.root / name) for name in names if not (self.root / name).is_symlink()]
+
+
+def _stamp(file: Path) -> str:
+    stat = file.stat()
+    return f"{stat.st_mtime_ns:x}-{stat.st_size:x}"

@@ -1,0 +1,189 @@
+"""What a page shows of a project: facts, single frames, keyframes, failures and files. Nothing here changes a project.
+
+Pictures are RGB uint8 the way a player shows them (rotation applied), at most WIDEST pixels wide.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from . import session
+from .atomic import PART, free_bytes
+from .clip import Clip, open_clip
+from .errors import ProjectError
+from .groups import VERDICTS, candidate_file, read_groups
+from .items import key_crop, keyframe_file, read_picture
+from .model import Frame, Mask, Verdict, VideoInfo
+from .orientation import upright
+from .patching import patches_in_force
+from .pictures import decode_picture
+from .planes import Planes, view
+from .project import Folder
+from .regions import REGION, REGION_SMALL, read_regions
+from .render import edited_frames
+from .segmenters.given import open_given
+from .selection import Picks
+from .selection import gallery as picks_of
+from .sizes import master_bytes
+from .survey import FRAMES, PROXY, proxy_info, read_table
+
+WIDEST = 1280
+TINT = np.array([255, 64, 64], np.float32)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a project's source once it was read. Sizes are as shown; master and free are bytes."""
+
+    name: str
+    info: VideoInfo
+    width: int
+    height: int
+    frames: int
+    seconds: float
+    master: int
+    free: int
+
+
+def was_read(folder: Path) -> bool:
+    """Whether the source was read once, so that there are frames to look at."""
+    return (folder / FRAMES).exists() and (folder / PROXY).exists()
+
+
+def facts(folder: Path) -> Facts:
+    """The facts of a source that was read. Encodes a few frames to tell the master's size: 0.1 to 1 s."""
+    clip = _source(folder)
+    width, height = _shown_size(clip.info)
+    seconds = float((clip.pts[-1] - clip.pts[0]) * clip.info.time_base + 1 / clip.info.fps)
+    return Facts(clip.path.name, clip.info, width, height, len(clip), seconds, master_bytes(clip), free_bytes(folder))
+
+
+def _source(folder: Path) -> Clip:
+    if not was_read(folder):
+        raise ProjectError("The video was not read yet: open it first.")
+    with session.opened(folder) as run:
+        return run.open_source().with_table(read_table(folder / FRAMES))
+
+
+def _shown_size(info: VideoInfo) -> tuple[int, int]:
+    return (info.height, info.width) if info.rotation % 180 else (info.width, info.height)
+
+
+def overlaid(folder: Path, index: int, given: str = "") -> Frame:
+    """One proxy frame with what may change tinted: the frozen region, or the box that `given` (`box:x,y,w,h`) names."""
+    clip = _source(folder)
+    index = min(max(index, 0), len(clip) - 1)
+    picture = view(_small(folder / PROXY, index, len(clip)), proxy_info(clip.info).color)
+    if given.startswith("box:"):
+        mask = open_given(given, clip.info).still
+        assert mask is not None
+        mask = cv2.resize(mask, picture.shape[1::-1], interpolation=cv2.INTER_AREA)
+    elif (folder / REGION_SMALL).exists():
+        mask = _small(folder / REGION_SMALL, index, len(clip)).arrays[0]
+    else:
+        mask = np.zeros(picture.shape[:2], np.uint8)
+    return upright(tinted(picture, np.asarray(mask, np.uint8)), clip.info.rotation)
+
+
+def tinted(picture: Frame, mask: Mask) -> Frame:
+    """The picture with everything under the mask reddened and its outline drawn; RGB (H, W, 3) and (H, W)."""
+    strength = mask[..., None].astype(np.float32) / 255 * 0.4
+    shown = np.ascontiguousarray((picture * (1 - strength) + TINT * strength).astype(np.uint8))
+    outlines, _ = cv2.findContours((mask > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return np.asarray(cv2.drawContours(shown, outlines, -1, (255, 255, 255), 1, cv2.LINE_AA), np.uint8)
+
+
+def _small(path: Path, index: int, count: int) -> Planes:
+    """Frame `index` of a file that we made ourselves at a constant rate, without reading all before it."""
+    clip = open_clip(path)
+    step = round(1 / (clip.info.fps * clip.info.time_base))
+    return clip.with_table(range(0, count * step, step)).frame(index)
+
+
+def before_after(folder: Path, index: int) -> tuple[Frame, Frame]:
+    """One frame of the source and of the result with the patches in force, at most WIDEST wide."""
+    clip = _source(folder)
+    index = min(max(index, 0), len(clip) - 1)
+    project = Folder(folder)
+    with closing(edited_frames(clip, patches_in_force(project), project.folder, project.path(REGION), index)) as frames:  # pyright: ignore[reportArgumentType]
+        frame = next(frames)
+    pair = [
+        reduced(upright(view(p, clip.info.color), clip.info.rotation), WIDEST) for p in (frame.source, frame.result)
+    ]
+    return pair[0], pair[1]
+
+
+def reduced(picture: Frame, widest: int) -> Frame:
+    """The picture at most `widest` pixels wide or high; never enlarged."""
+    scale = widest / max(picture.shape[:2])
+    if scale >= 1:
+        return picture
+    size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def gallery(folder: Path) -> list[Picks]:
+    """Every keyframe with its candidates and what was decided."""
+    with session.opened(folder) as run:
+        return picks_of(run.project, run.settings.inpaint.candidates)
+
+
+def keyframe(folder: Path, key: int, rotation: int, widest: int) -> Frame:
+    """The whole source frame of a keyframe, turned by the source's rotation."""
+    file = keyframe_file(key)
+    return reduced(upright(decode_picture((folder / file).read_bytes(), file), rotation), widest)
+
+
+def rotation(folder: Path) -> int:
+    """How far the source is turned when it is shown, in degrees counter-clockwise."""
+    with session.opened(folder) as run:
+        return run.open_source().info.rotation
+
+
+def original(folder: Path, key: int, widest: int) -> Frame:
+    """What the engine saw of a keyframe: its crop, upright, the same part that its candidates show."""
+    with session.opened(folder) as run:
+        info = run.open_source().info
+        crop = key_crop(read_regions(run.project), key, info, run.settings.inpaint, run.multiple)
+        return reduced(upright(crop.cut(read_picture(run, keyframe_file(key))), info.rotation), widest)
+
+
+def candidate(folder: Path, key: int, index: int, widest: int) -> Frame:
+    """One candidate as the engine painted it."""
+    file = candidate_file(key, index)
+    return reduced(decode_picture((folder / file).read_bytes(), file), widest)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A group that validation found wrong: its frames [start, stop) and the measures that broke their limits."""
+
+    key: int
+    start: int
+    stop: int
+    broken: tuple[str, ...]
+
+
+def failures(folder: Path) -> list[Failure] | None:
+    """The groups that failed, None when nothing was validated yet."""
+    project = Folder(folder)
+    if not project.path(VERDICTS).exists():
+        return None
+    spans = {group.key: group for group in read_groups(project)}
+    bad = [v for v in project.records(VERDICTS, Verdict) if v.decision == "drop" and v.key in spans]
+    return [Failure(v.key, spans[v.key].start, spans[v.key].stop, v.broken) for v in bad]
+
+
+FOR_PEOPLE = "master", "share", "comparison", "receipt.txt"
+
+
+def sizes_of(folder: Path) -> dict[str, int]:
+    """What lies in the package, by file name, in bytes; what people look for comes first."""
+    files = [file for file in sorted((folder / "package").glob("*")) if file.is_file() and file.suffix != PART]
+    files.sort(key=lambda file: [file.name.startswith(name) for name in FOR_PEOPLE], reverse=True)
+    return {file.name: file.stat().st_size for file in files}
