@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from .clip import Clip
 from .encode import lossless_bytes
+from .pools import Threads
 
-SAMPLES, RUN = 3, 4
+SAMPLES, RUN = 3, 2
 
 
 def master_bytes(clip: Clip) -> int:
@@ -16,7 +17,7 @@ def master_bytes(clip: Clip) -> int:
     count = len(clip)
     run = min(RUN, count)
     starts = sorted({(count - run) * i // max(SAMPLES - 1, 1) for i in range(SAMPLES)})
-    sizes = [len(lossless_bytes(clip.near(start, run), clip.info, clip.info.fps)) for start in starts]
+    sizes = Threads().map(lambda start: len(lossless_bytes(clip.near(start, run), clip.info, clip.info.fps)), starts)
     return round(sum(sizes) / (len(starts) * run) * count)
 
 
