@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from fractions import Fraction
@@ -263,7 +262,7 @@ def test_a_folder_that_may_not_be_written(
     def refused(path: object, *_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(os, "mkdir", refused)
+    monkeypatch.setattr(Path, "mkdir", refused)
     assert vidpaint("run", footage["source"], "-o", tmp_path / "p", "--mask", BOX) == 2
     assert f"No permission to write {tmp_path / 'p'}" in capsys.readouterr().err
     assert everything(tmp_path) == {}
