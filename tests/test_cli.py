@@ -21,8 +21,10 @@ from media import Recipe, make
 from projects import FEW, ROOT, command, copied, decoded, remade, stamps, vidpaint
 
 from lib_vidpaint import __version__, session, settings
+from lib_vidpaint.errors import Cancelled
 from lib_vidpaint.regions import bounding_box
 from lib_vidpaint.stages import PRESETS, STAGES, Settings
+from lib_vidpaint.terminal import Terminal
 
 Footage = dict[str, Path]
 Capture = pytest.CaptureFixture[str]
@@ -299,3 +301,14 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(footage: Footage, tmp_path: 
     assert "Traceback" not in said
     assert not list(folder.rglob("*.vidpaint-part"))
     assert vidpaint("run", "-o", folder) == 0
+
+
+def test_a_second_ctrl_c_ends_the_process_at_once(capsys: Capture) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with Terminal() as progress:
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(Cancelled):
+            progress.check()
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGINT) == before
+    assert "Ctrl-C again" in capsys.readouterr().err
