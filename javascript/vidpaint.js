@@ -7,9 +7,11 @@
     const shown = (element) => element && element.offsetParent !== null;
     const vidpaint = (window.vidpaintPage = { command: "", paused: false });
 
-    vidpaint.send = (command) => {
-        vidpaint.command = command;
-        press("send");
+    // `select:choose:42:1` goes to the tab `select`, whose hidden button takes the rest of it.
+    vidpaint.send = (text) => {
+        const tab = text.split(":", 1)[0];
+        vidpaint.command = text.slice(tab.length + 1);
+        press(`send_${tab}`);
     };
 
     // Progress. A page in the background asks nothing; the job does not need it.
@@ -36,8 +38,8 @@
         const typing = event.composedPath()[0].closest?.("input:not([type=range]), textarea, select, [contenteditable=true]");
         if (!shown(picker) || typing || event.ctrlKey || event.metaKey || event.altKey) return;
         const wanted = {
-            ArrowLeft: "[data-move=previous]", ArrowRight: "[data-move=next]", r: "[data-vidpaint^=redo]",
-            d: "[data-vidpaint^=drop]", u: "[data-vidpaint=undo]",
+            ArrowLeft: "[data-move=previous]", ArrowRight: "[data-move=next]", r: "[data-vidpaint^='select:redo']",
+            d: "[data-vidpaint^='select:drop']", u: "[data-vidpaint='select:undo']",
         }[event.key] || (/^[1-9]$/.test(event.key) ? `[data-number="${event.key}"]` : "");
         const button = wanted && picker.querySelector(wanted);
         if (!button || button.disabled) return;
@@ -78,7 +80,7 @@
         drag.mark.remove();
         drag = null;
         const size = [Math.round((right - left) * width), Math.round((bottom - top) * height)];
-        if (Math.min(...size) >= 2) vidpaint.send(`box:${Math.round(left * width)},${Math.round(top * height)},${size}`);
+        if (Math.min(...size) >= 2) vidpaint.send(`source:box:${Math.round(left * width)},${Math.round(top * height)},${size}`);
     });
     const box = ({ from, to }) => [
         Math.min(from[0], to[0]), Math.min(from[1], to[1]), Math.max(from[0], to[0]), Math.max(from[1], to[1]),

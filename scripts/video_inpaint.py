@@ -45,7 +45,9 @@ def _tab() -> list[tuple[gr.Blocks, str, str]]:
             gr.Markdown("Video Inpaint is off.\n\n" + "\n\n".join(off))
         return [(page, "Video Inpaint", "vidpaint_host")]
     from lib_vidpaint.engines import EngineSpec, open_engine
-    from lib_vidpaint.ui.app import Access, Host, build
+    from lib_vidpaint.ui.app import build
+    from lib_vidpaint.ui.page import Host
+    from lib_vidpaint.ui.workspaces import Access
 
     exposed = any(getattr(shared.cmd_opts, name, None) for name in EXPOSING)
     roots = tuple(Path(part.strip()) for part in shared.opts.vidpaint_paths.split(";") if part.strip())

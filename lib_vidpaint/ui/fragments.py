@@ -151,7 +151,7 @@ def keyframes(pictures: Sequence[tuple[Picks, str]], page: int, pages: int) -> s
         f"<figcaption>{picks.group.key} <small>{picks.group.start}–{picks.group.stop - 1}</small></figcaption></figure>"
         for picks, url in pictures
     )
-    return f'<div class="vidpaint-thumbs">{cells}</div>{turner("keyframes", page, pages)}'
+    return f'<div class="vidpaint-thumbs">{cells}</div>{turner("keyframes:page", page, pages)}'
 
 
 def turner(name: str, page: int, pages: int) -> str:

@@ -72,12 +72,12 @@ def _strip(space: Workspace, picks: list[Picks], page: int, at: int) -> str:
         picture = key_picture(space, pick.group.key, rotation)
         kind = " vidpaint-current" if number == at else ""
         cells.append(
-            f'<button class="vidpaint-{pick.decision}{kind}" data-vidpaint="show:{pick.group.key}" '
+            f'<button class="vidpaint-{pick.decision}{kind}" data-vidpaint="select:show:{pick.group.key}" '
             f'title="keyframe {pick.group.key}: {escape(DECISIONS[pick.decision])}">'
             f'<img src="{escape(picture)}" alt=""><span>{MARKS[pick.decision]} {pick.group.key}</span></button>'
         )
     pages = -(-len(picks) // STRIP)
-    return f'<div class="vidpaint-strip">{"".join(cells)}</div>{turner("strip", page, pages)}'
+    return f'<div class="vidpaint-strip">{"".join(cells)}</div>{turner("select:strip", page, pages)}'
 
 
 def _open(space: Workspace, picks: list[Picks], at: int) -> str:
@@ -91,7 +91,7 @@ def _open(space: Workspace, picks: list[Picks], at: int) -> str:
         picture = _candidate(space, key, index)
         taken = index == pick.candidate
         cells.append(
-            f'<button class="{"vidpaint-taken" if taken else ""}" data-vidpaint="choose:{key}:{index}" data-number="{number}" '
+            f'<button class="{"vidpaint-taken" if taken else ""}" data-vidpaint="select:choose:{key}:{index}" data-number="{number}" '
             f'aria-pressed="{str(taken).lower()}"><img src="{escape(picture)}" alt="candidate {number}">'
             f"<span>{number}{' ✓' if taken else ''}</span></button>"
         )
@@ -101,13 +101,13 @@ def _open(space: Workspace, picks: list[Picks], at: int) -> str:
         "next": picks[at + 1].group.key if at + 1 < len(picks) else None,
     }
     moves = "".join(
-        f'<button data-move="{name}" {"disabled" if to is None else f"data-vidpaint=show:{to}"}>{text}</button>'
+        f'<button data-move="{name}" {"disabled" if to is None else f"data-vidpaint=select:show:{to}"}>{text}</button>'
         for (name, to), text in zip(steps.items(), ("◀ previous", "next ▶"))
     )
     return (
         f'<h4>{escape(title)}</h4><div class="vidpaint-candidates">{"".join(cells)}</div>{waiting}'
-        f'<div class="vidpaint-buttons">{moves}<button data-vidpaint="redo:{key}">↻ paint again</button>'
-        f'<button data-vidpaint="drop:{key}">✕ drop the edit</button><button data-vidpaint="undo">↶ undo</button></div>'
+        f'<div class="vidpaint-buttons">{moves}<button data-vidpaint="select:redo:{key}">↻ paint again</button>'
+        f'<button data-vidpaint="select:drop:{key}">✕ drop the edit</button><button data-vidpaint="select:undo">↶ undo</button></div>'
     )
 
 

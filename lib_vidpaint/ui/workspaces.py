@@ -185,6 +185,10 @@ class Workspaces:
         self.allow(served)
         return found
 
+    def titles(self) -> list[str]:
+        """The titles of all projects, the newest first. gradio 3 has no values besides the words it shows."""
+        return [space.title for space in self.all() if space.project.is_dir()]
+
     def all(self) -> list[Workspace]:
         """Every project, the newest first."""
         if not self.root.is_dir():

@@ -113,6 +113,7 @@ def test_a_first_result(page: Any, footage: dict[str, Path], folder: Path) -> No
     )
     tab(page, 5)
     page.wait_for_selector("#vidpaint_result video")
+    page.wait_for_selector("#vidpaint_result .vidpaint-receipt")
     assert "Nothing outside the region changed" in page.inner_text("#vidpaint_result")
     (project,) = (folder / "vidpaint-projects").glob("*/project")
     settings = (project / "project.toml").read_text()

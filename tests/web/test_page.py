@@ -230,8 +230,9 @@ def test_the_result_is_rendered_downloaded_and_exact(page: Any, folder: Path, fo
     tab(page, 5)
     press(page, "run_package")
     page.wait_for_selector(".vidpaint-compare img")
-    page.wait_for_selector("#vidpaint_result video")
+    page.wait_for_selector("#vidpaint_result .vidpaint-receipt")  # the videos come with an earlier step already
     assert "Nothing outside the region changed" in page.inner_text("#vidpaint_result")
+    page.wait_for_selector("#vidpaint_result video")
     with page.expect_download() as waiting:
         page.locator("#vidpaint_files a", has_text="master.mp4").evaluate(
             "link => { link.removeAttribute('target'); link.click() }"

@@ -1,0 +1,170 @@
+"""What all tabs of the page share: its components by name, the open projects, and how an event is tied to its work."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from .. import jobs, viewing
+from ..errors import MaskError, SettingsError, VidpaintError
+from . import fragments
+from .compat import on, update
+from .controls import Form
+from .workspaces import Access, Workspace, Workspaces
+
+log = logging.getLogger(__name__)
+PATHS = "mask.path", "mask.white"
+VIDEO_TYPES = [".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mts", ".m2ts", ".ts", ".mxf"]
+NO_PROJECT = "Open a video first, under Source & mask."
+CONTROLS = "controls"
+"""Among the inputs or outputs of an event: every knob's control, in the form's order."""
+
+
+def nothing() -> None:
+    """What a host without buttons of its own does."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """What surrounds the page: which engine paints, the names it knows, and how its own work is stopped at once."""
+
+    engine: str = "builtin"
+    names: Callable[[str], Sequence[str]] = lambda kind: ()
+    interrupt: Callable[[], None] = nothing
+    skip: Callable[[], None] | None = None
+
+
+class Page:
+    """The components by name (a knob's control by its dotted path), and what their handlers work with."""
+
+    def __init__(self, spaces: Workspaces, access: Access, form: Form, host: Host) -> None:
+        self.spaces, self.access, self.form, self.host = spaces, access, form, host
+        self._parts: dict[str, Any] = {}
+
+    def __setitem__(self, name: str, component: Any) -> None:
+        component.do_not_save_to_config = True  # the WebUI would store its value as a default
+        self._parts[name] = component
+
+    def __getitem__(self, name: str) -> Any:
+        return self._parts[name] if name in self._parts else self.form.controls[name]
+
+    def button(self, name: str, text: str, kind: Any = "secondary", **more: Any) -> None:
+        """A button with the element id `vidpaint_<name>`."""
+        self[name] = gr.Button(text, variant=kind, elem_id=f"vidpaint_{name}", **more)
+
+    def html(self, name: str, text: str = "") -> None:
+        """A piece of the page that handlers fill."""
+        self[name] = gr.HTML(text, elem_id=f"vidpaint_{name}")
+
+    def bind(
+        self, event: Any, work: Callable[..., Any], inputs: Sequence[str] = (), outputs: Sequence[str] = (),
+        *, js: str = "", quiet: bool = False,
+    ) -> None:  # fmt: skip
+        """Call `work` with the inputs' values and put what it returns into the outputs, all by name.
+
+        Its error becomes the sentence in the message line, and its success clears that line unless it is `quiet`.
+        """
+        given, filled = self._named(inputs), self._named(outputs)
+        on(event, guarded(len(filled), work, quiet), given, [*filled, self["message"]], js)
+
+    def bind_run(self, name: str, until: str) -> None:
+        """Have a button start the work up to a stage."""
+        self.bind(self[name].click, lambda id, *given: self.run(id, until, *given), ["project", CONTROLS])
+
+    def _named(self, names: Sequence[str]) -> list[Any]:
+        found = []
+        for name in names:
+            found += self.form.controls.values() if name == CONTROLS else [self[name]]
+        return found
+
+    def run(self, id: str, until: str, *given: Any) -> tuple[()]:
+        """Start the project's job with the values of all controls, up to a stage ('': to the end)."""
+        space, values = self.space(id), self.values(id, given)
+        if not values["mask.path"]:
+            raise MaskError("What may change? Drag a box on the picture, upload a mask, or give its path.")
+        jobs.start(space.project, values, until=until, plan=until == "keyframes")
+        return ()
+
+    def space(self, id: str) -> Workspace:
+        """The project that is open in the browser. Raises SettingsError when there is none."""
+        if not id:
+            raise SettingsError(NO_PROJECT)
+        return self.spaces.open(id)
+
+    def values(self, id: str, given: Sequence[Any]) -> dict[str, Any]:
+        """What the controls hold, by dotted path, each checked. Raises SettingsError."""
+        values = self.form.values(given)
+        space = self.spaces.open(id)
+        for path in PATHS:
+            values[path] = space.given(values[path], self.access)
+        return values
+
+
+class Tab:
+    """One step of the page: `build` lays out its components, `bind` ties them to its handlers."""
+
+    title = ""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    def build(self) -> None:
+        raise NotImplementedError
+
+    def bind(self) -> None:
+        raise NotImplementedError
+
+    def bind_show(self, show: Callable[..., Any], inputs: Sequence[str], outputs: Sequence[str]) -> None:
+        """Have `show` fill components with what the project's files say, whenever those have changed."""
+        self.page.bind(self.page["version"].change, show, ["project", *inputs], outputs, quiet=True)
+
+    def bind_command(self, name: str, obey: Callable[..., Any], inputs: Sequence[str], outputs: Sequence[str]) -> None:
+        """Have `obey` take the commands `<name>:…` of pictures and buttons in HTML: the rest of the text comes first."""
+        page = self.page
+        with gr.Row(elem_classes="vidpaint-hidden"):
+            page.button(f"send_{name}", f"send {name}")
+        given = ["command", "project", *inputs]
+        # gradio 3 also hands the outputs' values to the script, after the inputs'.
+        js = f"(...given) => [window.vidpaintPage.command, ...given.slice(1, {len(given)})]"
+        page.bind(page[f"send_{name}"].click, obey, given, outputs, js=js)
+
+
+def guarded(outputs: int, work: Callable[..., Any], quiet: bool = False) -> Callable[..., Any]:
+    """The handler that gradio calls: `work` gives `outputs` values; a last one is added, the sentence for the message line.
+
+    After an error all but that one stay as they are.
+    """
+
+    def handler(*given: Any) -> Any:
+        try:
+            result = work(*given)
+        except VidpaintError as error:
+            return (*[update()] * outputs, fragments.note(str(error), "error"))
+        except Exception as error:
+            log.exception("the page")
+            text = f"This is a mistake in Video Inpaint ({type(error).__name__}): its log says more."
+            return (*[update()] * outputs, fragments.note(text, "error"))
+        values = result if isinstance(result, tuple) else (result,) if outputs else ()
+        assert len(values) == outputs
+        return (*values, update() if quiet else "")
+
+    return handler
+
+
+def facts(space: Workspace) -> viewing.Facts:
+    """What is known of a project's video. Raises SettingsError while it is still being read."""
+    if not viewing.was_read(space.project):
+        raise SettingsError("The video is still being read: wait a moment.")
+    return _facts(space.project, (space.project / "frames.csv").stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _facts(folder: Path, stamp: int) -> viewing.Facts:
+    """Measured once for every survey: the estimate of the master encodes a few frames."""
+    return viewing.facts(folder)
