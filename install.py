@@ -12,7 +12,6 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -20,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from lib_vidpaint.requirements import Requirement, missing
 
 REPORTS_SINCE = (22, 2)  # pip's `--dry-run --report`
+OPENCV = {f"opencv-{kind}python{head}" for kind in ("", "contrib-") for head in ("", "-headless")}
 
 
 def installed() -> dict[str, str]:
@@ -38,31 +38,39 @@ def pip(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True)
 
 
-def would_change(specs: Sequence[str], constraints: Path, before: dict[str, str]) -> list[str]:
-    """What of the installed would get another version, or why pip cannot tell; empty when these may be installed."""
+def planned(spec: str, constraints: Path) -> dict[str, str]:
+    """The versions by name that pip would install for this. Raises ValueError with its reason when it finds none."""
     report = constraints.with_name("report.json")
-    done = pip("--dry-run", "--report", str(report), "--prefer-binary", "-c", str(constraints), *specs)
+    done = pip("--dry-run", "--report", str(report), "--prefer-binary", "-c", str(constraints), spec)
     if done.returncode:
-        return [f"pip finds no version that fits what is installed ({last_line(done.stderr)})"]
-    planned = [one["metadata"] for one in json.loads(report.read_text(encoding="utf-8"))["install"]]
-    return [
-        f"{one['name']} would become {one['version']}"
-        for one in planned
-        if before.get(normal(one["name"]), one["version"]) != one["version"]
-    ]
+        raise ValueError(f"pip finds no version that fits what is installed ({last_line(done.stderr)})")
+    found = [one["metadata"] for one in json.loads(report.read_text(encoding="utf-8"))["install"]]
+    return {normal(one["name"]): one["version"] for one in found}
+
+
+def checked(spec: str, constraints: Path, before: dict[str, str]) -> list[str]:
+    """What to install for this, each thing by its version. Raises ValueError when that would change what is there.
+
+    A host with one kind of OpenCV gets no second one: all of them lie in the same folder.
+    """
+    wanted = planned(spec, constraints)
+    if changed := [f"{name} would become {new}" for name, new in wanted.items() if before.get(name, new) != new]:
+        raise ValueError("; ".join(changed))
+    left_out = OPENCV if OPENCV & before.keys() else set()
+    return [f"{name}=={version}" for name, version in wanted.items() if name not in left_out]
 
 
 def add(wanted: Requirement, constraints: Path, before: dict[str, str]) -> None:
     """Install one requirement if that changes nothing, and say what came of it."""
     alone = wanted.alone or tuple(map(int, metadata.version("pip").split(".")[:2])) < REPORTS_SINCE
-    reasons = [] if alone else would_change([wanted.spec], constraints, before)
-    if not reasons:
-        done = pip("--prefer-binary", "-c", str(constraints), *(["--no-deps"] if alone else []), wanted.spec)
-        reasons = [last_line(done.stderr)] if done.returncode else []
-    if reasons:
-        print(f"Video Inpaint: {wanted.spec} was not installed, so {wanted.gives} is off: {'; '.join(reasons)}")
-    else:
+    try:
+        specs = [wanted.spec] if alone else checked(wanted.spec, constraints, before)
+        done = pip("--prefer-binary", "--no-deps", "-c", str(constraints), *specs)
+        if done.returncode:
+            raise ValueError(last_line(done.stderr))
         print(f"Video Inpaint: installed {wanted.spec} for {wanted.gives}")
+    except ValueError as reason:
+        print(f"Video Inpaint: {wanted.spec} was not installed, so {wanted.gives} is off: {reason}")
 
 
 def put_back(before: dict[str, str]) -> None:

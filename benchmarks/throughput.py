@@ -57,6 +57,7 @@ CRF = 18.0
 SOURCE = Encoding("libx264", "yuv420p", "mp4", (("crf", "20"), ("preset", "veryfast")), "the benchmark's clip")
 INFO = VideoInfo(WIDTH, HEIGHT, "yuv420p", "h264", "mp4", FPS, 1 / FPS, Color(6, 6, 6))
 BOUND_MEMORY = 1.5e9
+SMALL = 0.25
 
 
 class Tint:
@@ -239,9 +240,29 @@ def rendering(folder: Path, source: Path, mask: Path, frames: int) -> list[Row]:
                 taken.append(timed(lambda run=run: catch_up(run, STAGES, "assemble")))
         what = "assemble: " + " + ".join(outputs)
         rows.append(
-            Row(what, frames, statistics.median(taken), "decode + encode the same", statistics.median(least), 1.3)
+            Row(what, frames, statistics.median(taken), "decode + encode the same", statistics.median(least), 1.25)
         )
     return rows
+
+
+def packaging(folder: Path, source: Path, mask: Path, frames: int) -> list[Row]:
+    """The package of the project with its share copy, once."""
+    with project(folder / "project", source, mask, **{"assemble.share": True}) as run:
+        catch_up(run, STAGES, "assemble")
+        return [Row("package", frames, timed(lambda: catch_up(run, STAGES, "package")))]
+
+
+def small_delivery(package: Path) -> tuple[str, bool]:
+    """What the package takes without its master beside that, in words, and whether that is little enough."""
+    sizes = {path: path.stat().st_size for path in package.rglob("*") if path.is_file()}
+    master = sizes.pop(package / "master.mp4")
+    share = sum(sizes.values()) / master
+    largest = sorted(sizes.items(), key=lambda pair: -pair[1])[:4]
+    patches = sum(size for path, size in sizes.items() if path.parent.name == "patches")
+    parts = ", ".join(f"{path.name} {size / master:.1%}" for path, size in largest if path.parent == package)
+    fine = share <= SMALL
+    words = f"package without its master: {share:.1%} of it (<= {SMALL:.0%}; patches {patches / master:.1%}, {parts})"
+    return f"{words}  {'ok' if fine else 'MISSED'}", fine
 
 
 def through_pictures(folder: Path, source: Path, mask: Path, frames: int) -> list[Row]:
@@ -351,10 +372,14 @@ def report(folder: Path, frames: int, length: int) -> int:
         catch_up(run, STAGES, "keyframes")
     print(HEAD)
     missed = 0
-    for part in (reading, painting, rendering, through_pictures):
+    for part in (reading, painting, rendering, packaging, through_pictures):
         for row in part(folder, source, mask, frames):
             print(row, flush=True)
             missed += not row.ok
+        if part is packaging:
+            words, fine = small_delivery(folder / "project" / "package")
+            print(words, flush=True)
+            missed += not fine
     with project(folder / "project", source, mask) as run:
         print(
             f"{len(read_groups(run.project))} groups in {frames} frames, region {read_regions(run.project).share:.1%}"

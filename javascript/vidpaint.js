@@ -5,6 +5,7 @@
     const find = (id) => page().querySelector(`#vidpaint_${id}`);
     const press = (id) => find(id)?.click();
     const shown = (element) => element && element.offsetParent !== null;
+    const INPAINT_UPLOAD = 4; // which of the WebUI's img2img tabs that is
     const vidpaint = (window.vidpaintPage = { command: "", paused: false });
 
     // `select:choose:42:1` goes to the tab `select`, whose hidden button takes the rest of it.
@@ -14,23 +15,43 @@
         press(`send_${tab}`);
     };
 
-    // Progress. A page in the background asks nothing; the job does not need it.
-    let started = null;
-    setInterval(() => {
+    // Progress. A page in the background asks nothing; the job does not need it. Where nobody answers, only whether the
+    // server is back is asked: every poll that fails would leave an error on the page.
+    let started = null, beat = "", unanswered = 0;
+    const tick = async () => {
         const whole = page().querySelector("#vidpaint");
         if (document.hidden || vidpaint.paused || !shown(whole)) return;
         if (started !== whole) {
             started = whole;
-            press("start");
-        } else press("poll");
-    }, 1000);
+            return press("start");
+        }
+        const last = find("beat")?.querySelector("textarea, input")?.value;
+        unanswered = last === beat ? unanswered + 1 : 0;
+        beat = last;
+        if (unanswered > 5) {
+            const back = await fetch(location.href, { method: "HEAD" }).then((answer) => answer.ok, () => false);
+            if (!back) return;
+        }
+        press("poll");
+        // A view whose pictures took too long to make is asked for again.
+        const late = [...whole.querySelectorAll("[data-late]")].find(shown);
+        if (late) vidpaint.send(late.dataset.late);
+    };
+    setInterval(tick, 1000);
+    const opening = setInterval(() => (started ? clearInterval(opening) : tick()), 100);
+    document.addEventListener("click", (event) => {
+        // What an Interrupt has come to is shown sooner than with the next poll.
+        if (event.composedPath()[0].closest?.("#vidpaint_interrupt")) for (const wait of [200, 600]) setTimeout(press, wait, "poll");
+    });
 
     document.addEventListener("click", (event) => {
         const target = event.composedPath()[0];
-        const asked = target.closest?.("#vidpaint [data-vidpaint]");
+        const asked = target.closest?.("#vidpaint [data-vidpaint], #vidpaint [data-press]");
         if (!asked) return;
         event.preventDefault();
+        if (asked.dataset.press) return press(asked.dataset.press);
         vidpaint.send(asked.dataset.vidpaint);
+        if (asked.dataset.then === "img2img") switch_to_img2img_tab(INPAINT_UPLOAD);
     });
 
     document.addEventListener("keydown", (event) => {
@@ -39,7 +60,7 @@
         if (!shown(picker) || typing || event.ctrlKey || event.metaKey || event.altKey) return;
         const wanted = {
             ArrowLeft: "[data-move=previous]", ArrowRight: "[data-move=next]", r: "[data-vidpaint^='select:redo']",
-            d: "[data-vidpaint^='select:drop']", u: "[data-vidpaint='select:undo']",
+            d: "[data-vidpaint^='select:drop']", u: "[data-vidpaint='select:undo']", n: "[data-move=open]",
         }[event.key] || (/^[1-9]$/.test(event.key) ? `[data-number="${event.key}"]` : "");
         const button = wanted && picker.querySelector(wanted);
         if (!button || button.disabled) return;
@@ -47,44 +68,14 @@
         vidpaint.send(button.dataset.vidpaint);
     });
 
-    // A box is dragged on the frame; it is counted in the video's own pixels.
-    let drag = null;
-    const corner = (event) => {
-        const area = drag.image.getBoundingClientRect();
-        const part = (at, start, size) => Math.min(1, Math.max(0, (at - start) / size));
-        return [part(event.clientX, area.left, area.width), part(event.clientY, area.top, area.height)];
-    };
-    document.addEventListener("pointerdown", (event) => {
-        const frame = event.composedPath()[0].closest?.(".vidpaint-frame");
-        if (!frame || event.button !== 0) return;
-        event.preventDefault();
-        drag = { frame, image: frame.querySelector("img"), mark: frame.appendChild(document.createElement("i")) };
-        drag.from = drag.to = corner(event);
+    // A click on the scores asks for the frame under it.
+    document.addEventListener("click", (event) => {
+        const scores = event.composedPath()[0].closest?.("#vidpaint .vidpaint-scores");
+        if (!scores) return;
+        const area = scores.getBoundingClientRect(), frames = Number(scores.dataset.frames);
+        const at = Math.floor(((event.clientX - area.left) / area.width) * frames);
+        vidpaint.send(`keyframes:at:${Math.min(Math.max(at, 0), frames - 1)}`);
     });
-    document.addEventListener("pointermove", (event) => {
-        if (!drag?.frame.isConnected) return;
-        drag.to = corner(event);
-        const [left, top, right, bottom] = box(drag);
-        const percent = (value) => `${value * 100}%`;
-        Object.assign(drag.mark.style, {
-            left: percent(left), top: percent(top), width: percent(right - left), height: percent(bottom - top),
-        });
-    });
-    document.addEventListener("pointerup", () => {
-        if (!drag?.frame.isConnected) {
-            drag = null; // the picture was replaced meanwhile
-            return;
-        }
-        const [left, top, right, bottom] = box(drag);
-        const width = Number(drag.frame.dataset.width), height = Number(drag.frame.dataset.height);
-        drag.mark.remove();
-        drag = null;
-        const size = [Math.round((right - left) * width), Math.round((bottom - top) * height)];
-        if (Math.min(...size) >= 2) vidpaint.send(`source:box:${Math.round(left * width)},${Math.round(top * height)},${size}`);
-    });
-    const box = ({ from, to }) => [
-        Math.min(from[0], to[0]), Math.min(from[1], to[1]), Math.max(from[0], to[0]), Math.max(from[1], to[1]),
-    ];
 
     document.addEventListener("input", (event) => {
         const divider = event.composedPath()[0];

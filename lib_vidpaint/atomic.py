@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shlex
 import shutil
 import time
 from collections.abc import Iterator
@@ -65,7 +66,7 @@ def explained(error: OSError, path: Path) -> ProjectError:
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return ProjectError(
-            f"No permission to write {path}: close the program that has it open, or choose another folder with -o."
+            f"No permission to write {path}: close the program that has it open, or choose another folder for the project."
         )
     return ProjectError(f"{path} could not be written: {error.strerror or error}.")
 
@@ -75,6 +76,13 @@ def free_bytes(folder: Path) -> int:
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free
+
+
+def quoted(path: str | Path, windows: bool = os.name == "nt") -> str:
+    """The path as it can be pasted into a command line: as it is where that is safe, else in the shell's quotes."""
+    if windows:
+        return str(path) if re.fullmatch(r"[\w\\:./-]+", str(path)) else f'"{path}"'
+    return shlex.quote(str(path))
 
 
 def inside(name: str, where: str) -> PurePosixPath:
@@ -93,8 +101,8 @@ def check_folder(folder: Path, windows: bool = os.name == "nt") -> None:
         return
     for part in folder.parts[1:]:
         if RESERVED.fullmatch(part) or part[-1] in ". " or re.search(r'[<>:"|?*]', part):
-            raise ProjectError(f"Windows cannot have a folder called {part!r}: choose another name with -o.")
+            raise ProjectError(f"Windows cannot have a folder called {part!r}: choose another folder for the project.")
     if len(str(folder)) + LONGEST_INSIDE > WINDOWS_PATH_LIMIT:
         raise ProjectError(
-            f"The path {folder} is too long for Windows: choose a project folder nearer to the drive's root with -o."
+            f"The path {folder} is too long for Windows: choose a project folder nearer to the drive's root."
         )

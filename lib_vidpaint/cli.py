@@ -9,11 +9,13 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from . import __version__, session
 from . import settings as settings_module
+from .atomic import quoted
 from .errors import Cancelled, SettingsError, VidpaintError, WaitingForPerson
 from .model import to_json
 from .stages import PRESETS, SECTIONS, STAGES, Settings
@@ -39,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say(str(waiting), WAITING)
     except (Cancelled, KeyboardInterrupt):
         again = getattr(options, "project", None)
-        how = f" `vidpaint run -o {again}` goes on from here." if again else ""
+        how = f" `vidpaint run -o {quoted(again)}` goes on from here." if again else ""
         return _say(f"Stopped; what is finished is kept.{how}", CANCELLED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -135,7 +137,7 @@ def _run_command(commands: Any) -> None:
     for leaf in settings_module.walk(Settings):
         if leaf.path != "source.path":
             names = [f"--{leaf.path}", *([SHORT[leaf.path]] if leaf.path in SHORT else [])]
-            default = "" if leaf.default == "" else f", default {_shown(leaf.default)}"
+            default = "" if leaf.default == "" else f", default {settings_module.shown(leaf.default)}"
             text = f"{leaf.knob.help} ({leaf.limits}{default})".replace("%", "%%")
             section, name = leaf.path.split(".")
             groups[section].add_argument(*names, dest=leaf.path, metavar=name.upper(), help=text)
@@ -167,7 +169,9 @@ def plan(options: argparse.Namespace) -> None:
 
 
 def status(options: argparse.Namespace) -> None:
-    """Print one line per stage."""
+    """Print one line per stage, and before them whether a run is going."""
+    if (seconds := session.seconds_at_work(options.project)) is not None:
+        print(f"A run is going, for {timedelta(seconds=round(seconds))} now.")
     for state in session.status(options.project):
         print(f"{state.name:<10} {state.state:<5} {state.about}")
 
@@ -199,7 +203,7 @@ def render(options: argparse.Namespace) -> None:
 def show_settings(options: argparse.Namespace) -> None:
     """Print every knob."""
     for leaf in settings_module.walk(Settings):
-        print(f"--{leaf.path:<26} {_shown(leaf.default):<10} {leaf.limits}\n    {leaf.knob.help}")
+        print(f"--{leaf.path:<26} {settings_module.shown(leaf.default) or '-':<10} {leaf.limits}\n    {leaf.knob.help}")
 
 
 def ui(options: argparse.Namespace) -> None:
@@ -226,9 +230,3 @@ def demo(options: argparse.Namespace) -> None:
         picture = make_demo(options.output, progress)
     _print_results(options.output / "project")
     print(f"before and after in one picture: {picture}")
-
-
-def _shown(default: Any) -> str:
-    if isinstance(default, bool):
-        return "on" if default else "off"
-    return str(default) if default != "" else "-"

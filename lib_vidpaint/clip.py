@@ -63,16 +63,24 @@ class Clip:
         starts anywhere, they count from the file's start.
         """
         first, stop = self.limits
-        count = 0
+        count, last = 0, None
         with closing(self._source.frames_from(first)) as frames:
             for pts, frame in frames:
                 if stop is not None and pts >= stop:
+                    last = None
                     break
+                last = pts
                 if first is None or pts >= first:
                     count += 1
                     yield pts, from_frame(frame)
         if not count:
-            raise VideoError(f"{self.path.name} has no frame{' in that span' if self.span else ''}.")
+            where = " in that span" if self.span else ""
+            where += f": it ends at {float(self.end(last)):.2f} s" if self.span and last is not None else ""
+            raise VideoError(f"{self.path.name} has no frame{where}.")
+
+    def end(self, pts: int) -> Fraction:
+        """The time in seconds, on the players' clock, at which a frame with this timestamp gives way to the next."""
+        return pts * self.info.time_base - self.origin + 1 / self.info.fps
 
     @property
     def limits(self) -> tuple[int | None, int | None]:

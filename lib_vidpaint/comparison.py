@@ -1,8 +1,10 @@
-"""The video that convinces: original | mask over result | difference x8, two by two, as people see it."""
+"""Videos that convince, as people see them: a grid of original, mask, result and difference; side by side; a wipe."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -23,39 +25,85 @@ from .survey import proxy_info, reduced
 
 CELL = 640
 GAIN = 8
-CRF = 20
-LABELS = ("original", "mask", "result", f"difference x{GAIN}")
+CRF = 23
+SWEEP = 4.0
+"""Seconds in which the wipe goes once there and back."""
+LINE = 2
+"""Pixels of the line between the halves of a wipe, on either side."""
 
 
-def grid(source: Frame, region: Mask, result: Frame) -> Frame:
+def grid(source: Frame, region: Mask, result: Frame, seconds: float = 0.0) -> Frame:
     """Four pictures in one, RGB uint8: original, and what of it is in the region (the rest dimmed), above; result and
     difference (grey = none) below. source and result (H, W, 3), region (H, W)."""
     marked = np.where(region[..., None] > 127, source, source // 4).astype(np.uint8)
     difference = np.clip(128 + GAIN * (result.astype(np.int16) - source), 0, 255).astype(np.uint8)
-    cells = [np.ascontiguousarray(cell) for cell in (source, marked, result, difference)]
-    for cell, label in zip(cells, LABELS):
-        for color, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-            cv2.putText(cell, label, (10, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.6, color, width, cv2.LINE_AA)
+    cells = labelled({"original": source, "mask": marked, "result": result, f"difference x{GAIN}": difference})
     return np.vstack([np.hstack(cells[:2]), np.hstack(cells[2:])])
 
 
-def write_comparison(path: Path, clip: Clip, frames: Iterable[Edited], progress: Progress, total: int) -> None:
-    """Write the comparison of every frame of the render as H.264."""
-    start, size, small = clip.pts[0], _cell_size(clip.info), proxy_info(clip.info, CELL)
-    info = replace(
-        clip.info, width=2 * size[0], height=2 * size[1], pixel_format="yuv420p", color=RGB_COLOR, rotation=0,
-        interlaced="", sample_aspect=Fraction(1), audio=(), others=(),
-    )  # fmt: skip
+def side_by_side(source: Frame, region: Mask, result: Frame, seconds: float = 0.0) -> Frame:
+    """Original and result beside each other."""
+    return np.hstack(labelled({"original": source, "result": result}))
 
-    def compared(frame: Edited) -> tuple[Planes, int]:
+
+def wipe(source: Frame, region: Mask, result: Frame, seconds: float) -> Frame:
+    """The original to the left of a line that sweeps over the result, there and back in SWEEP seconds."""
+    width = source.shape[1]
+    at = round(width * (0.5 - 0.5 * math.cos(2 * math.pi * seconds / SWEEP)))
+    original, shown = labelled({"original": source, "": result})
+    shown[:, :at] = original[:, :at]
+    shown[:, max(0, at - LINE) : at + LINE] = 255
+    return shown
+
+
+def labelled(pictures: Mapping[str, Frame]) -> list[Frame]:
+    """Copies of the pictures with their names written into the corner."""
+    cells = [np.ascontiguousarray(picture).copy() for picture in pictures.values()]
+    for cell, label in zip(cells, pictures):
+        for color, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+            cv2.putText(cell, label, (10, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.6, color, width, cv2.LINE_AA)
+    return cells
+
+
+Layout = Callable[[Frame, Mask, Frame, float], Frame]
+LAYOUTS: dict[str, tuple[Layout, tuple[int, int]]] = {
+    "comparison": (grid, (2, 2)),
+    "side-by-side": (side_by_side, (2, 1)),
+    "wipe": (wipe, (1, 1)),
+}
+"""How each video is laid out, and how many cells it has across and down."""
+
+
+def write_comparisons(
+    paths: Mapping[str, Path], clip: Clip, frames: Iterable[Edited], note: str, progress: Progress, total: int
+) -> None:
+    """Write those of LAYOUTS that have a path, as H.264, in one pass over the render; `note` goes into their metadata."""
+    start, size, small = clip.pts[0], _cell_size(clip.info), proxy_info(clip.info, CELL)
+    infos = {name: _info(clip.info, size, LAYOUTS[name][1]) for name in paths}
+
+    def compared(frame: Edited) -> tuple[dict[str, Planes], int]:
         pictures = [view(reduced(planes, clip.info, small), small.color) for planes in (frame.source, frame.result)]
         source, result, region = (_cell(picture, clip.info, size) for picture in (*pictures, frame.region))
-        return planes_of(grid(source, region, result)), frame.pts - start
+        seconds = float((frame.pts - start) * clip.info.time_base)
+        laid = {name: planes_of(LAYOUTS[name][0](source, region, result, seconds)) for name in paths}
+        return laid, frame.pts - start
 
-    with Writer(path, info, share_encoding(info, CRF)) as writer:
-        for done, (planes, pts) in enumerate(Threads().map(compared, frames), 1):
-            writer.write(planes, pts)
+    with ExitStack() as stack:
+        writers = {
+            name: stack.enter_context(Writer(path, infos[name], share_encoding(infos[name], CRF), note=note))
+            for name, path in paths.items()
+        }
+        for done, (laid, pts) in enumerate(Threads().map(compared, frames), 1):
+            for name, planes in laid.items():
+                writers[name].write(planes, pts)
             progress.step("comparison", done, total)
+
+
+def _info(info: VideoInfo, size: tuple[int, int], cells: tuple[int, int]) -> VideoInfo:
+    return replace(
+        info, width=cells[0] * size[0], height=cells[1] * size[1], pixel_format="yuv420p", color=RGB_COLOR, rotation=0,
+        interlaced="", sample_aspect=Fraction(1), audio=(), others=(),
+    )  # fmt: skip
 
 
 def _cell_size(info: VideoInfo) -> tuple[int, int]:

@@ -1,7 +1,7 @@
-"""The demo: a hand-held shot of an astronaut (scikit-image's NASA portrait), and her mission patch taken off the suit.
+"""The demo: a hand-held shot of an astronaut (scikit-image's NASA portrait), and a channel's logo taken off it.
 
-Made from a picture that comes with scikit-image, so nothing is downloaded; the moving mask is known because the camera
-is ours. A second of it takes a few seconds to edit without a GPU.
+Made from a picture that comes with scikit-image, so nothing is downloaded; where the logo is, is known because it is
+ours. It stays where it is while the camera pans, so other frames show what it hides. Takes some ten seconds.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ from .planes import RGB_COLOR, planes_of, view
 from .progress import Progress
 
 SIZE, FRAMES, FPS = 448, 72, Fraction(24)
-BADGE, RADIUS = (170.0, 385.0), 51
-SUBPIXEL_BITS = 4
+LOGO, CORNER = "ASTRO TV", (262, 364)
 SOURCE = Encoding("libx264", "yuv420p", "mp4", (("crf", "12"), ("preset", "fast")), "the demo's footage")
 
 
@@ -35,7 +34,7 @@ def make_demo(folder: Path, progress: Progress | None = None) -> Path:
     if not (source.exists() and mask.exists()):
         folder.mkdir(parents=True, exist_ok=True)
         _film(source, mask)
-    values = {"source.path": str(source), "mask.path": str(mask), "mask.grow": 0.0}
+    values = {"source.path": str(source), "mask.path": str(mask)}
     session.run(folder / "project", values, preset="remove", progress=progress)
     picture = folder / "before-after.jpg"
     write_bytes(picture, encode_jpeg(before_after(source, folder / "project" / "master.mp4", FRAMES // 2)))
@@ -51,35 +50,44 @@ def before_after(source: Path, master: Path, index: int) -> Frame:
 
 
 def shots() -> Iterator[tuple[Frame, Mask]]:
-    """The footage and the badge in it: RGB (SIZE, SIZE, 3) and a mask of the same size, FRAMES times."""
+    """The footage with the logo in it: RGB (SIZE, SIZE, 3) and the logo's mask of the same size, FRAMES times."""
     from skimage import data
 
     portrait, noise = data.astronaut(), np.random.default_rng(7)
+    sign, mask = _logo()
     for index in range(FRAMES):
         turn = _camera(index / FRAMES)
         frame = cv2.warpAffine(portrait, turn, (SIZE, SIZE), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
         light = 1 + 0.06 * np.sin(2 * np.pi * index / FRAMES)
-        grainy = frame * light + noise.normal(0, 2.5, frame.shape)
-        mask = np.zeros((SIZE, SIZE), np.uint8)
-        middle = turn @ np.array([*BADGE, 1.0])
-        scale = float(np.hypot(*turn[0, :2]))
-        one = 1 << SUBPIXEL_BITS
-        center = round(middle[0] * one), round(middle[1] * one)
-        cv2.circle(mask, center, round(RADIUS * scale * one), 255, -1, cv2.LINE_AA, SUBPIXEL_BITS)
-        yield np.clip(grainy, 0, 255).astype(np.uint8), mask
+        grainy = np.clip(frame * light + noise.normal(0, 2.5, frame.shape), 0, 255)
+        cover = 0.9 * (mask[..., None] / 255)
+        yield np.rint(cover * sign + (1 - cover) * grainy).astype(np.uint8), mask
+
+
+def _logo() -> tuple[Frame, Mask]:
+    """A sign with rounded ends and a name, and its mask, both of the frame's size."""
+    (x, y), (width, height) = CORNER, (164, 52)
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    for end in (x + height // 2, x + width - height // 2):
+        cv2.circle(mask, (end, y + height // 2), height // 2, 255, -1, cv2.LINE_AA)
+    cv2.rectangle(mask, (x + height // 2, y), (x + width - height // 2, y + height), 255, -1)
+    sign = np.full((SIZE, SIZE, 3), (206, 32, 48), np.uint8)
+    cv2.putText(sign, LOGO, (x + 18, y + 34), cv2.FONT_HERSHEY_DUPLEX, 0.8, (255, 255, 255), 2, cv2.LINE_AA)
+    return sign, mask
 
 
 def _camera(time: float) -> np.ndarray:
-    """The 2x3 affine matrix from the portrait to the frame at `time` 0 to 1: a slow push in with an unsteady hand."""
-    angle = 2.5 * np.sin(2 * np.pi * time) + 0.6 * np.sin(14 * np.pi * time)
-    turn = cv2.getRotationMatrix2D((230, 300), angle, 1.05 + 0.2 * time)
-    turn[:, 2] += SIZE / 2 - np.array([230, 270]) + [14 * np.sin(4 * np.pi * time), 8 * np.cos(6 * np.pi * time)]
+    """The 2x3 affine matrix from the portrait to the frame at `time` 0 to 1: a pan with an unsteady hand."""
+    angle = 1.5 * np.sin(2 * np.pi * time) + 0.5 * np.sin(14 * np.pi * time)
+    eye = 165 + 150 * time, 195 + 25 * np.sin(2 * np.pi * time)
+    turn = cv2.getRotationMatrix2D(eye, angle, 1.45 + 0.1 * time)
+    turn[:, 2] += SIZE / 2 - np.array(eye) + [3 * np.sin(12 * np.pi * time), 3 * np.cos(10 * np.pi * time)]
     return turn
 
 
 def _film(source: Path, mask: Path) -> None:
     info = VideoInfo(SIZE, SIZE, "yuv420p", "h264", "mp4", FPS, 1 / FPS, RGB_COLOR)
     with Writer(source, info, SOURCE) as film, Writer(mask, gray_info(SIZE, SIZE, FPS), gray_encoding()) as matte:
-        for index, (frame, badge) in enumerate(shots()):
+        for index, (frame, logo) in enumerate(shots()):
             film.write(planes_of(frame), index)
-            matte.write(gray_planes(badge), index)
+            matte.write(gray_planes(logo), index)

@@ -23,11 +23,12 @@ def settings_page() -> str:
         if name != section:
             section = name
             lines += ["", f"## {section}", "", "| setting | default | values | |", "|---|---|---|---|"]
-        lines.append(f"| `{leaf.path}` | {shown(leaf.default)} | {leaf.limits} | {leaf.knob.help} |")
+        lines.append(f"| `{leaf.path}` | {settings.shown(leaf.default)} | {leaf.limits} | {leaf.knob.help} |")
     lines += ["", "## Presets", ""]
     for preset, values in PRESETS.items():
         lines.append(
-            f"- `--preset {preset}`: " + ", ".join(f"`{path}` {shown(value)}" for path, value in values.items())
+            f"- `--preset {preset}`: "
+            + ", ".join(f"`{path}` {settings.shown(value)}" for path, value in values.items())
         )
     return "\n".join(lines) + "\n"
 
@@ -43,13 +44,6 @@ def stages_page() -> str:
         else:
             lines += [stage.about[0].upper() + stage.about[1:] + ".", ""]
     return "\n".join(lines)
-
-
-def shown(value: object) -> str:
-    """A setting's value as a person writes it."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 PAGES = {"settings.md": settings_page, "stages.md": stages_page}

@@ -36,19 +36,23 @@ from .tracks import Tracks, fits
 THREADS = 4
 _SUBSAMPLING = {(1, 1): "420", (1, 0): "422", (0, 0): "444", (0, 1): "440", (2, 0): "411", (2, 2): "410"}
 _X264 = (("qp", "0"), ("preset", "ultrafast"), ("bf", "0"))
+ShareCodec = Literal["h264", "h265"]
 _FFV1 = (("level", "3"), ("slicecrc", "1"), ("context", "0"), ("g", "1"))
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """How a video is written; `reason` says in a phrase why. With `web_audio`, sound browsers cannot play becomes AAC."""
+    """How a video is written; `reason` says in a phrase why. With `web_audio`, sound browsers cannot play becomes AAC;
+    `tempo` and `sound` as for `Tracks`."""
 
     codec: str
     pixel_format: str
-    container: Literal["mp4", "matroska"]
+    container: Literal["mp4", "matroska", "mov"]
     options: tuple[tuple[str, str], ...]
     reason: str
     web_audio: bool = False
+    tempo: Fraction = Fraction(1)
+    sound: bool = True
 
 
 def master_encoding(info: VideoInfo, audio_from: Clip | None = None) -> Encoding:
@@ -76,8 +80,14 @@ def master_encoding(info: VideoInfo, audio_from: Clip | None = None) -> Encoding
     return Encoding("ffv1", name, container, _FFV1, f"FFV1, because {why}")
 
 
-def share_encoding(info: VideoInfo, crf: float) -> Encoding:
-    """The encoding of a copy that plays everywhere: H.264 4:2:0 in MP4, ready to play while it loads."""
+def share_encoding(info: VideoInfo, crf: float, codec: ShareCodec = "h264") -> Encoding:
+    """The encoding of a copy that plays everywhere (h264) or in most places at less size (h265): 4:2:0 in MP4, ready to
+    play while it loads."""
+    if codec == "h265":
+        # Browsers of Apple's want the tag hvc1. With a fixed number of frames at once equal input gives equal files.
+        quiet = ("x265-params", "log-level=error:frame-threads=2")
+        options = (("crf", f"{crf:g}"), ("preset", "medium"), ("tag", "hvc1"), quiet)
+        return Encoding("libx265", "yuv420p", "mp4", options, f"H.265 at CRF {crf:g}", web_audio=True)
     # x264's macroblock tree gives other bytes for the same pictures (11 different files in 16 encodes; 1 without it).
     options = (("crf", f"{crf:g}"), ("preset", "medium"), ("mbtree", "0"))
     return Encoding("libx264", "yuv420p", "mp4", options, f"H.264 at CRF {crf:g}", web_audio=True)
@@ -125,7 +135,9 @@ class Writer:
 
     path: exactly this file, whatever its suffix, or a file object. info: tags, timing and size of what is written (`size`
     = (width, height) overrides). audio_from: the source whose other tracks come along. start_pts: timestamp that becomes
-    0. Disk errors are VideoErrors; after one the file is closed, unfinished, and left to the caller.
+    0. note: a sentence for the file's metadata, after what the source's comment says. timecode: that of the first picture,
+    for a MOV. Disk errors are VideoErrors; after
+    one the file is closed, unfinished, and left to the caller.
     """
 
     def __init__(
@@ -138,6 +150,8 @@ class Writer:
         audio_from: Clip | None = None,
         start_pts: int = 0,
         threads: int | None = None,
+        note: str = "",
+        timecode: str = "",
     ):
         self._name = path.name if isinstance(path, Path) else "the clip in memory"
         self._info = info
@@ -156,7 +170,19 @@ class Writer:
             self._file = av.open(target, "w", format=encoding.container, container_options=options)
             self._stream = self._add_stream(width, height, threads or THREADS)
             if audio_from is not None:
-                self._tracks = Tracks(self._file, audio_from, start_pts, web_audio=encoding.web_audio)
+                self._tracks = Tracks(
+                    self._file,
+                    audio_from,
+                    start_pts,
+                    web_audio=encoding.web_audio,
+                    tempo=encoding.tempo,
+                    sound=encoding.sound,
+                )
+            metadata = self._file.metadata
+            if timecode:
+                metadata["timecode"] = timecode
+            if note:
+                metadata["comment"] = "; ".join(text for text in (metadata.get("comment"), note) if text)
             self._file.start_encoding()
         self._fields = FieldFlags(info, width, height, encoding.pixel_format) if info.interlaced else None
 
@@ -202,6 +228,9 @@ class Writer:
     def _add_stream(self, width: int, height: int, threads: int) -> Any:
         info, encoding = self._info, self._encoding
         options = dict(encoding.options)
+        tag = options.pop("tag", "")
+        if encoding.codec not in av.codecs_available:
+            raise VideoError(f"This build of FFmpeg has no encoder {encoding.codec}: choose another codec.")
         if info.interlaced:
             options |= {"flags": "+ildct+ilme", "field_order": "tt" if info.interlaced == "top" else "bb"}
         ticks = Fraction(1, info.time_base.denominator)
@@ -209,6 +238,8 @@ class Writer:
             encoding.codec, rate=info.fps, options=options, width=width, height=height, time_base=ticks
         )
         context = stream.codec_context
+        if tag:
+            context.codec_tag = tag
         context.pix_fmt = encoding.pixel_format
         context.thread_count = threads
         context.thread_type = "AUTO"

@@ -9,11 +9,18 @@ from .errors import ProjectError
 from .model import Box, Choice, Group
 from .project import Folder
 
+CHOSEN = "keyframes/chosen.json"
+SCORES = "scores.csv"
+CURVE = "keyframes/curve.csv"
+PREDICTED = "keyframes/predicted.csv"
 GROUPS = "groups.json"
 SELECTION = "selection.json"
 CHOICES = "choices.json"
+RANKS = "candidates.csv"
 PATCHES = "patches.json"
 FILLED = "filled.json"
+ENHANCED = "enhanced.json"
+LIGHT = "light.csv"
 VERDICTS = "verdicts.json"
 RENDER = "render.json"
 SHARE = "share.mp4"
@@ -33,11 +40,14 @@ class Patch:
 
 @dataclass(frozen=True)
 class Render:
-    """What assemble made: the master's file ('' = none), how it is encoded, and what of the source it does not hold."""
+    """What assemble made: the master's file ('' = none), how it is encoded, what of the source it does not hold, what its
+    metadata says of the edit, and what the share copy has that touches every pixel."""
 
     master: str = ""
     encoding: str = ""
     not_kept: tuple[str, ...] = ()
+    note: str = ""
+    ended_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,7 +65,8 @@ def patch_file(start: int, folder: str = "patches") -> str:
 
 
 def candidate_file(key: int, index: int) -> str:
-    return f"candidates/{key:06d}/{index:02d}.png"
+    """Where a candidate lies; below 0 are pictures of a person's own, which no stage writes."""
+    return f"own/{key:06d}/{-index:02d}.png" if index < 0 else f"candidates/{key:06d}/{index:02d}.png"
 
 
 def read_groups(project: Folder) -> tuple[Group, ...]:
@@ -77,8 +88,8 @@ def read_selection(project: Folder) -> dict[int, Choice]:
         if key in decided:
             raise ProjectError(f"{SELECTION} speaks of keyframe {key} twice: leave one of the two.")
         decided[key] = choice
-        if choice.redo < 0 or (choice.candidate or 0) < 0:
-            raise ProjectError(f"{SELECTION}: keyframe {key}: candidate and redo count from 0.")
+        if choice.redo < 0 or (choice.first or 0) < 0:
+            raise ProjectError(f"{SELECTION}: keyframe {key}: redo and first count from 0.")
     return decided
 
 

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from .pipeline import Run
     from .stages.inpaint import InpaintSettings
 
+GIVEN = {
+    "mask": {name: f"mask.{name}" for name in ("white", "painted", "checkpoint")} | {"mask": "mask.path"},
+    "enhance": {"lut": "enhance.lut"},
+    "assemble": {"lut": "enhance.lut"},
+}
+"""The files of the user's that a stage reads: what the ledger calls them, and the settings that name them."""
+
 
 class Take(Protocol):
     def key(self, run: Run) -> str:

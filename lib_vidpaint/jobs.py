@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from . import session
-from .engines import Engine
+from .engines import Engine, Glimpse
 from .errors import Cancelled, ProjectError, VidpaintError, WaitingForPerson
 from .progress import Progress
 
@@ -27,10 +27,11 @@ class Job(Progress):
     """One run of a project in a thread of its own; every field may be read at any time.
 
     `text`, `done` and `total` are the task at hand (total 0: unknown). `sentence` says why the state is waiting or
-    failed. `plan` is what `session.plan` found, where it was asked for. `number` counts the jobs of this process.
+    failed. `glimpse` is the last look that somebody took at what is painted. `plan` is what `session.plan` found, where
+    it was asked for. `number` counts the jobs of this process.
     """
 
-    def __init__(self, folder: Path, until: str) -> None:
+    def __init__(self, folder: Path, until: str, *work: Any) -> None:
         super().__init__()
         self.folder, self.until, self.number = folder, until, next(_numbers)
         self.state: State = "running"
@@ -40,7 +41,8 @@ class Job(Progress):
         self.plan: session.WorkPlan | None = None
         self.started = self.ended = time.monotonic()
         self._task_began, self._done_before = self.started, 0
-        self._thread: threading.Thread | None = None
+        self.glimpse: Glimpse | None = None
+        self.thread = threading.Thread(target=self._run, args=work, name=f"vidpaint {folder.name}", daemon=True)
 
     @property
     def running(self) -> bool:
@@ -75,17 +77,12 @@ class Job(Progress):
 
     def join(self, seconds: float | None = None) -> None:
         """Wait for its end, at most this long."""
-        if self._thread:
-            self._thread.join(seconds)
+        self.thread.join(seconds)
 
-    def _begin(self, *work: Any) -> None:
-        self._thread = threading.Thread(target=self._run, args=work, name=f"vidpaint {self.folder.name}", daemon=True)
-        self._thread.start()
-
-    def _run(self, values: Mapping[str, Any], preset: str, engine: Engine | None, plan: bool) -> None:
+    def _run(self, values: Mapping[str, Any], preset: str, engine: Engine | None, plan: bool, only: int | None) -> None:
         state, sentence = "done", ""
         try:
-            session.run(self.folder, values, preset=preset, until=self.until, progress=self, engine=engine)
+            session.run(self.folder, values, preset=preset, until=self.until, progress=self, engine=engine, only=only)
             if plan:
                 self.plan = session.plan(self.folder, self, engine)
         except Cancelled:
@@ -111,6 +108,7 @@ def start(
     until: str = "",
     engine: Engine | None = None,
     plan: bool = False,
+    only: int | None = None,
 ) -> Job:
     """Begin `session.run` in a thread; with `plan`, count what is still to paint and time one picture afterwards.
 
@@ -121,8 +119,8 @@ def start(
         before = _jobs.get(folder)
         if before and before.running:
             raise ProjectError(f"This project is being worked on ({before.text}): wait for it, or interrupt it first.")
-        job = _jobs[folder] = Job(folder, until)
-        job._begin(values, preset, engine, plan)
+        job = _jobs[folder] = Job(folder, until, values, preset, engine, plan, only)
+        job.thread.start()
     return job
 
 

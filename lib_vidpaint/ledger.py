@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -58,12 +59,13 @@ def digest(data: bytes | str) -> str:
     return hashlib.blake2b(data if isinstance(data, bytes) else data.encode(), digest_size=16).hexdigest()
 
 
-def digest_file(path: Path) -> str:
-    """`digest` of a file's bytes, read in pieces."""
+def digest_file(path: Path, read: Callable[[int], None] = lambda size: None) -> str:
+    """`digest` of a file's bytes, read in pieces; `read` is told the size of each."""
     state = hashlib.blake2b(digest_size=16)
     with path.open("rb") as file:
         while piece := file.read(1 << 20):
             state.update(piece)
+            read(len(piece))
     return state.hexdigest()
 
 

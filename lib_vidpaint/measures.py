@@ -17,6 +17,7 @@ from statistics import median
 import cv2
 import numpy as np
 
+from .flow import positions, warp
 from .model import Frame, Mask, Verdict
 from .motion import (
     SMALLEST,
@@ -30,6 +31,7 @@ from .motion import (
     texture,
     with_room,
 )
+from .ranking import seam_score
 
 FINE_SIDE = 1080
 """Sharpness is seen in the picture itself; a region longer than this is reduced for the sake of time."""
@@ -39,8 +41,6 @@ EPSILON = 0.5
 """Levels added above and below a ratio's line: without, a region without any texture or change divides by nothing."""
 RETURN = 1.0
 """Pixels by which flow there and back may miss its start; beyond, the place counts as hidden."""
-RIM = 3
-"""Width in pixels of the bands on either side of the rim whose colours are compared."""
 RATIOS = ("warp_ratio", "sharpness", "border")
 TWO_SIDED = ("warp_ratio", "sharpness")
 GROSS = 2.5
@@ -139,16 +139,19 @@ def judge(measures: Mapping[int, Sequence[FrameMeasures]], limits: Limits | None
 
 
 def report_csv(measures: Mapping[int, Sequence[FrameMeasures]], verdicts: Sequence[Verdict]) -> str:
-    """A CSV table of all measures, one line a frame, with its group's key, decision and broken limits; nan is empty."""
+    """A CSV table of all measures, one line a frame, with its group's key, the error predicted for the group before it was
+    painted (% of the region) where its verdict has one, decision and broken limits; nan is empty.
+    """
     names = [field.name for field in fields(FrameMeasures)]
     by_key = {verdict.key: verdict for verdict in verdicts}
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["key", *names, "decision", "broken"])
+    table.writerow(["key", *names, "predicted", "decision", "broken"])
     for key, frames in measures.items():
         verdict = by_key[key]
+        predicted = verdict.measures.get("predicted", math.nan)
         for frame in frames:
-            numbers = [getattr(frame, name) for name in names[1:]]
+            numbers = [*(getattr(frame, name) for name in names[1:]), predicted]
             shown = ["" if math.isnan(number) else f"{number:.4f}" for number in numbers]
             table.writerow([key, frame.index, *shown, verdict.decision, " ".join(verdict.broken)])
     return text.getvalue()
@@ -161,7 +164,7 @@ def _still(now: _Seen) -> tuple[float, float]:
     inside = inside if cv2.countNonZero(inside) else mask
     sharpness = _ratio(_gradient(result, inside), _gradient(source, inside))
     source, result, mask = _crop(now.mask, COARSE_SIDE, now.source, now.result, now.mask)
-    return _rim_step(result, mask) - _rim_step(source, mask), sharpness
+    return seam_score(result, result, mask) - seam_score(source, source, mask), sharpness
 
 
 def _moving(before: _Seen, now: _Seen) -> tuple[float, float, float]:
@@ -204,38 +207,18 @@ def _gradient(picture: Picture, mask: Picture) -> float:
     return cv2.mean(cv2.magnitude(*along), mask)[0]
 
 
-def _rim_step(picture: Picture, mask: Picture) -> float:
-    """Mean difference, in levels, between the colours just inside and just outside the rim; 0 without a rim."""
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * RIM + 1, 2 * RIM + 1))
-    inner = ((mask > 0) & (cv2.erode(mask, disc) == 0)).astype(np.float32)
-    outer = ((mask == 0) & (cv2.dilate(mask, disc) > 0)).astype(np.float32)
-    window = (4 * RIM + 1, 4 * RIM + 1)
-    share = [cv2.blur(band, window) for band in (inner, outer)]
-    here = (inner > 0) & (share[1] > 0.02)
-    if not here.any():
-        return 0.0
-    means = [cv2.blur(picture * b[..., None], window)[here] / s[here][:, None] for b, s in zip((inner, outer), share)]
-    return float(np.abs(means[0] - means[1]).mean())
-
-
 def _followed(back: Floats, forth: Floats, mask: Picture) -> Picture:
     """Where the flow back lands inside the mask of the frame before and the flow forth returns: uint8, 0 or 255."""
-    missed = back + _warped(forth, back)
+    missed = back + warp(forth, back)
     returns = (missed**2).sum(axis=2) < RETURN**2
-    return (returns & (_warped(mask, back) > 127)).astype(np.uint8) * 255
+    ends, (height, width) = positions(back), mask.shape
+    seen = (ends >= -0.5).all(axis=2) & (ends[..., 0] <= width - 0.5) & (ends[..., 1] <= height - 0.5)
+    return (returns & seen & (warp(mask, back) > 127)).astype(np.uint8) * 255
 
 
 def _warping_error(before: Picture, now: Picture, back: Floats, mask: Picture) -> float:
     """Mean absolute difference, in levels, of a picture from the one before, pulled along the flow."""
-    return float(np.mean(cv2.mean(cv2.absdiff(now, _warped(before, back)), mask)[:3]))
-
-
-def _warped(picture: Picture, field: Floats) -> Picture:
-    """result[y, x] = picture[(y, x) + field[y, x]]; 0 from outside the picture."""
-    height, width = field.shape[:2]
-    x = field[..., 0] + np.arange(width, dtype=np.float32)
-    y = field[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-    return cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    return float(np.mean(cv2.mean(cv2.absdiff(now, warp(before, back)), mask)[:3]))
 
 
 def _ratio(result: float, source: float) -> float:

@@ -66,9 +66,9 @@ def _checked(data: bytes, flags: int, file: str, size: tuple[int, int] | None) -
     return picture
 
 
-def encode_jpeg(picture: Frame) -> bytes:
+def encode_jpeg(picture: Frame, quality: int = 92) -> bytes:
     """A JPEG of an RGB picture, for eyes."""
-    return _encoded(picture[..., ::-1], ".jpg", [cv2.IMWRITE_JPEG_QUALITY, 92])
+    return _encoded(picture[..., ::-1], ".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality])
 
 
 def encode_png(picture: Frame | Mask) -> bytes:

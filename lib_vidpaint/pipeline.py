@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,13 +14,14 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from . import fixes
 from . import settings as settings_module
-from .atomic import explained, writing
+from .atomic import explained, quoted, writing
 from .clip import Clip, open_clip
 from .engines import MULTIPLES, Engine, EngineSpec, open_engine
 from .errors import SettingsError
 from .groups import Patch
-from .items import File, Item
+from .items import GIVEN, File, Item
 from .ledger import Finished, Ledger, digest
 from .planes import Planes
 from .pools import Here, Pool
@@ -27,7 +29,7 @@ from .progress import Progress
 from .project import Project
 from .regions import REGION
 from .render import Edited, edited_frames
-from .survey import Survey, survey
+from .survey import SourceSettings, Survey, survey
 
 if TYPE_CHECKING:
     from .stages import Settings
@@ -64,7 +66,10 @@ class Reader(Generic[T]):
 
 
 class Run:
-    """One pass of the pipeline over a project: everything that a stage may use."""
+    """One pass of the pipeline over a project: everything that a stage may use.
+
+    `only`: paint no keyframe but this one, or the first where this is none.
+    """
 
     def __init__(
         self,
@@ -73,8 +78,9 @@ class Run:
         progress: Progress | None = None,
         pool: Pool | None = None,
         engine: Engine | None = None,
+        only: int | None = None,
     ) -> None:
-        self.project, self.settings = project, settings
+        self.project, self.settings, self.only = project, settings, only
         self.progress, self.pool = progress or Progress(), pool or Here()
         self.stage = "source"
         self._engine = engine
@@ -87,12 +93,8 @@ class Run:
 
     @cached_property
     def source_digest(self) -> str:
-        source = self.settings.source
-        if not source.path:
-            raise SettingsError(
-                f"Which video? This project was made elsewhere: name it again, `vidpaint run VIDEO -o {self.project.folder}`."
-            )
-        content = self.project.input_digest("source", source.path)
+        source = self._source()
+        content = self.project.input_digest("source", source.path, self.progress)
         return f"{content} {source.span} {source.fps if Path(source.path).is_dir() else ''}"
 
     @cached_property
@@ -107,8 +109,17 @@ class Run:
 
     def open_source(self) -> Clip:
         """The source before it was surveyed."""
-        source = self.settings.source
+        source = self._source()
         return open_clip(source.path, source.frame_rate, source.times)
+
+    def _source(self) -> SourceSettings:
+        """Which video and what of it. Raises SettingsError where nobody said on this machine where it lies."""
+        if not self.settings.source.path:
+            raise SettingsError(
+                "Which video? This project was made elsewhere: open the video in a new one, or name it again, "
+                f"`vidpaint run VIDEO -o {quoted(self.project.folder)}`."
+            )
+        return self.settings.source
 
     @cached_property
     def source_reader(self) -> Reader[Planes]:
@@ -175,11 +186,15 @@ class Run:
 
     def build(self, item: Item, write: Callable[..., None]) -> bool:
         """Make one item whose files are streamed: `write(*paths)` fills them. Returns whether it had to."""
-        recipe = self._stale(item, write)
-        if not recipe:
+        return self.build_due((item,), write)
+
+    def build_due(self, items: Sequence[Item], write: Callable[..., None]) -> bool:
+        """`build` for several items at once: `write` gets the paths of all their files, None for those of fresh items."""
+        due = [(file, recipe) for item in items if (recipe := self._stale(item, write)) for file in item.makes]
+        if not due:
             return False
         self.progress.check()
-        self._build(list(item.makes), [], recipe, write)
+        self._build(due, {}, lambda parts: write(*(parts.get(file) for item in items for file in item.makes)))
         return True
 
     def due(self, item: Item, work: Callable[..., Any]) -> bool:
@@ -193,11 +208,14 @@ class Run:
         if recipe := self._stale(item, self.link):
             self._store(to, recipe, lambda part: _link(self.project.path(file), part), content)
 
-    def _build(self, files: list[str], parts: list[Path], recipe: str, write: Callable[..., None]) -> None:
-        if not files:
-            write(*parts)
+    def _build(
+        self, due: Sequence[tuple[str, str]], parts: dict[str, Path], write: Callable[[dict[str, Path]], None]
+    ) -> None:
+        if not due:
+            write(parts)
             return
-        self._store(files[0], recipe, lambda part: self._build(files[1:], [*parts, part], recipe, write))
+        file, recipe = due[0]
+        self._store(file, recipe, lambda part: self._build(due[1:], {**parts, file: part}, write))
 
     def _store(self, file: str, recipe: str, fill: Callable[[Path], Any], content: str = "") -> None:
         path = self.project.path(file)
@@ -272,12 +290,13 @@ def used_settings(run: Run, stage: Stage) -> dict[str, Any]:
 def used_inputs(run: Run, stage: Stage) -> dict[str, str]:
     """The contents that a stage depends on: the user's files, hand-edited files and the results of other stages."""
     found = {"source": run.source_digest}
-    if stage.name == "mask":
-        for name, given in (("mask", run.settings.mask.path), ("white", run.settings.mask.white)):
-            if given:
-                found[name] = run.project.input_digest(name, given)
-            elif name in run.ledger.inputs:
-                found[name] = run.ledger.inputs[name].content
+    if stage.name == "mask" and (painted := fixes.listing(run)):
+        found["fixes"] = painted
+    for name, path in GIVEN.get(stage.name, {}).items():
+        if given := settings_module.get(run.settings, path):
+            found[name] = run.project.input_digest(name, given)
+        elif name in run.ledger.inputs:
+            found[name] = run.ledger.inputs[name].content
     for file in stage.inputs:
         found[file] = run.ledger.content(file)
     for needed in (stage.name, *stage.needs):
@@ -322,7 +341,9 @@ def catch_up(run: Run, stages: tuple[Stage, ...], until: str = "") -> None:
         if why := reasons(run, stage):
             log.info("%s: %s", stage.name, "; ".join(why))
             assert stage.work
+            begun = time.monotonic()
             stage.work(run)
+            log.info("%s took %.1f s", stage.name, time.monotonic() - begun)
             run.ledger.add(Finished(stage.name, used_settings(run, stage), used_inputs(run, stage)))
         if stage.name == until:
             break

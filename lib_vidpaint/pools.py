@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import typing
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
@@ -19,6 +20,20 @@ class Pool(Protocol):
         Closing what it gives ends the work: nothing runs any more afterwards.
         """
         ...
+
+
+def ahead(items: Iterator[R], count: int = 4) -> Generator[R, None, None]:
+    """The same items, at most `count` of them read before they are asked for, in a thread of their own."""
+    end = object()
+    with ThreadPoolExecutor(1, thread_name_prefix="vidpaint-ahead") as thread:
+        waiting = deque(thread.submit(next, items, end) for _ in range(count))
+        try:
+            while (item := waiting.popleft().result()) is not end:
+                waiting.append(thread.submit(next, items, end))
+                yield typing.cast(R, item)
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
 class Here:

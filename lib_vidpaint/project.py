@@ -14,20 +14,24 @@ import contextlib
 import json
 import os
 import sys
+import time
+from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from . import settings as settings_module
-from .atomic import PART, check_folder, explained, replace, write_bytes
+from .atomic import PART, check_folder, explained, quoted, replace, write_bytes
 from .errors import ProjectError
 from .folders import pictures_in
 from .ledger import NAME as LEDGER
 from .ledger import Input, Ledger, digest, digest_file
 from .model import from_json
+from .progress import Progress
 
 SETTINGS = "project.toml"
 LOG = "run.log"
 LOCK = ".lock"
+MEGABYTE = 10**6
 T = TypeVar("T")
 
 
@@ -65,7 +69,7 @@ class Project(Folder):
         self.created = not is_project(self.folder)
         self._new_folders = [f for f in (self.folder, *self.folder.parents) if not f.exists()] if self.created else []
         if self.created and not writable:
-            raise ProjectError(f"There is no project in {folder}: `vidpaint run VIDEO -o {folder}` makes one.")
+            raise ProjectError(f"There is no project in {folder}: `vidpaint run VIDEO -o {quoted(folder)}` makes one.")
         self._lock: IO[bytes] | None = None
         if writable:
             self._prepare()
@@ -88,9 +92,14 @@ class Project(Folder):
         except (OSError, ValueError) as error:
             self._remove_folders()
             raise explained(error, self.folder) if isinstance(error, OSError) else ProjectError(str(error)) from error
-        if not _locked(self._lock):
+        if not _locked(self._lock, tries=2):
+            since = timedelta(seconds=round(seconds_at_work(self.folder) or 0))
             self._unlock()
-            raise ProjectError(f"{self.folder} is being worked on by another run: wait for it, or stop it first.")
+            raise ProjectError(
+                f"{self.folder} is being worked on by another run (for {since} now): wait for it, or stop it first."
+            )
+        with contextlib.suppress(OSError):
+            os.utime(self.folder / LOCK)
         if self.created:
             try:
                 write_bytes(self.folder / SETTINGS, f"version = {settings_module.FORMAT_VERSION}\n".encode())
@@ -173,12 +182,12 @@ class Project(Folder):
             raise explained(error, target) from error
         return target
 
-    def input_digest(self, name: str, given: str) -> str:
+    def input_digest(self, name: str, given: str, progress: Progress | None = None) -> str:
         """The digest of a file or picture folder of the user's, read again only when its size or time changed.
 
         A mask `box:x,y,w,h` stands for itself. Raises ProjectError for a missing file or a source that has changed.
         """
-        if given.startswith("box:"):
+        if given.startswith(("box:", "ellipse:")):
             if self.ledger.inputs.get(name) != (box := Input(name, given, "", given)):
                 self.ledger.add(box)
             return given
@@ -191,7 +200,7 @@ class Project(Folder):
         known = self.ledger.inputs.get(name)
         if known and known.listing == listing:
             return known.content
-        content = digest_given(path)
+        content = digest_given(path, progress)
         if name == "source" and known and known.content != content:
             raise ProjectError(
                 f"{path} is not the video that this project was made from, or has changed since "
@@ -202,7 +211,7 @@ class Project(Folder):
         return content
 
     def _memory(self) -> Path:
-        return config_folder() / "inputs" / (digest(str(self.folder)) + ".json")
+        return _memory(self.folder)
 
     def _remembered(self) -> dict[str, str]:
         try:
@@ -211,8 +220,15 @@ class Project(Folder):
             return {}
 
     def _remember(self, values: dict[str, str]) -> None:
-        if values != self._remembered():
+        if values == self._remembered():
+            return
+        try:
             write_bytes(self._memory(), json.dumps(values).encode())
+        except ProjectError as error:
+            raise ProjectError(
+                f"Where your files lie is remembered in {config_folder()}, which cannot be written: {_reason(error)}. "
+                "Make that folder writable, or name another one in the environment variable VIDPAINT_HOME."
+            ) from error
 
 
 def is_project(folder: Path) -> bool:
@@ -231,9 +247,28 @@ def config_folder() -> Path:
     return Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config")) / "vidpaint"
 
 
-def digest_given(path: Path) -> str:
-    """The digest of a video or of a folder of pictures."""
-    return digest_file(path) if path.is_file() else digest("".join(f.name + digest_file(f) for f in _files_of(path)))
+def forget(folder: Path) -> None:
+    """Drop what is remembered on this machine of a project that is there no more."""
+    _memory(Path(os.path.abspath(folder))).unlink(missing_ok=True)
+
+
+def _memory(folder: Path) -> Path:
+    return config_folder() / "inputs" / (digest(str(folder)) + ".json")
+
+
+def digest_given(path: Path, progress: Progress | None = None) -> str:
+    """The digest of a video or of a folder of pictures: every byte is read, 0.8 s a GB and what the disk takes."""
+    files = _files_of(path)
+    total, done = sum(file.stat().st_size for file in files), 0
+
+    def read(size: int) -> None:
+        nonlocal done
+        before, done = -(-done // MEGABYTE), done + size
+        if progress and (now := -(-done // MEGABYTE)) > before:
+            progress.step("checking the source (MB)", now, -(-total // MEGABYTE))
+
+    digests = [digest_file(file, read) for file in files]
+    return digests[0] if path.is_file() else digest("".join(f.name + d for f, d in zip(files, digests)))
 
 
 def _files_of(path: Path) -> list[Path]:
@@ -245,11 +280,29 @@ def _local(settings: Any) -> list[settings_module.Leaf]:
 
 
 def _absolute(leaf: settings_module.Leaf, value: str) -> str:
-    return os.path.abspath(value) if leaf.knob.path and value and not value.startswith("box:") else value
+    return os.path.abspath(value) if leaf.knob.path and value and not value.startswith(("box:", "ellipse:")) else value
 
 
-def _locked(file: IO[bytes]) -> bool:
-    """Lock the whole file for this process; the system lets go of it when the process ends, however it ends."""
+def _reason(error: Exception) -> str:
+    cause = error.__cause__
+    return (cause.strerror if isinstance(cause, OSError) else "") or str(error)
+
+
+def seconds_at_work(folder: Path) -> float | None:
+    """How long ago the run that is working on the project began; None when none is."""
+    lock = folder / LOCK
+    try:
+        with lock.open("rb") as file:
+            return None if _locked(file, shared=True) else max(0.0, time.time() - lock.stat().st_mtime)
+    except OSError:
+        return None
+
+
+def _locked(file: IO[bytes], shared: bool = False, tries: int = 1) -> bool:
+    """Lock the whole file for this process; the system lets go of it when the process ends, however it ends.
+
+    Try twice where it matters: `seconds_at_work` holds the lock for a moment to look.
+    """
     try:
         if os.name == "nt":
             import msvcrt
@@ -258,7 +311,8 @@ def _locked(file: IO[bytes]) -> bool:
         else:
             import fcntl
 
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError:
-        return False
+        time.sleep(0.05 * (tries - 1))
+        return tries > 1 and _locked(file, shared, tries - 1)
     return True

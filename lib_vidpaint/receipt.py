@@ -31,13 +31,17 @@ class Receipt:
     def exact(self) -> bool:
         return self.check.exact
 
+    @property
+    def verdict(self) -> str:
+        """The promise in one sentence."""
+        return "Nothing outside the region changed." if self.exact else "THE PROMISE IS BROKEN."
+
     def text(self) -> str:
         """The receipt for people, a few lines."""
         check = self.check
-        verdict = "Nothing outside the region changed." if self.exact else "THE PROMISE IS BROKEN."
         audio = {True: "equal", False: "DIFFERENT", None: "none"}[check.audio_equal]
         lines = [
-            f"{self.master} against {self.source}: {verdict}",
+            f"{self.master} against {self.source}: {self.verdict}",
             f"  frames compared               {check.frames}",
             f"  samples changed outside       {check.changed_outside}",
             f"  samples changed inside        {check.changed_inside}",
@@ -74,4 +78,4 @@ def receipt(folder: Folder, source: Path, span: Span | None, progress: Progress)
     warnings = list(regions.warnings)
     if regions.share > LARGE_SHARE:
         warnings.append(f"the region is {regions.share:.0%} of the picture: little is left that is protected")
-    return Receipt(master.name, source.name, made.encoding, check, tuple(warnings), made.not_kept)
+    return Receipt(master.name, source.name, made.encoding, check, tuple(warnings), made.not_kept, made.ended_by)

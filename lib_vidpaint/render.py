@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from .clip import Clip, read_planes_of
-from .encode import Encoding, Writer, master_encoding, share_encoding, share_info, share_planes
+from .encode import Encoding, Writer, master_encoding
 from .errors import ProjectError
 from .groups import Patch
-from .model import Mask
+from .model import Box, Mask
 from .planes import Planes, splice
+from .pools import ahead
 from .progress import Progress
 from .regions import read_region
+from .sharing import Finish, Share, corrected
 
 
 @dataclass(frozen=True)
@@ -30,32 +32,45 @@ class Edited:
     region: Mask
 
 
-def edited_frames(clip: Clip, patches: Sequence[Patch], folder: Path, region: Path, start: int = 0) -> Iterator[Edited]:
+def edited_frames(
+    clip: Clip, patches: Sequence[Patch], folder: Path, region: Path, start: int = 0
+) -> Generator[Edited, None, None]:
     """Every frame of the clip from `start` on with its patch laid in, one at a time.
 
     From 0 the source is read once in order, without asking for its frame table. Raises ProjectError when a patch or the
     region has fewer frames than it must.
     """
+    source_frames = zip(clip.pts[start:], clip.frames(start)) if start else clip.scan()
+    with closing(ahead(_overlays(patches, folder, region, start))) as overlays:
+        for index, (pts, source) in enumerate(source_frames, start):
+            mask, box, patch = next(overlays, (None, None, None))
+            if mask is None:
+                raise ProjectError(f"{region} ends at frame {index}: delete it to have it made again.")
+            result = source
+            if box and patch:
+                result = source.copy()
+                splice(result, patch, mask[box.slices], box)
+            yield Edited(index, pts, source, result, mask)
+
+
+def _overlays(
+    patches: Sequence[Patch], folder: Path, region: Path, start: int
+) -> Iterator[tuple[Mask, Box | None, Planes | None]]:
+    """What lies over every frame from `start` on: the region, and a patch with its box where there is one."""
     waiting = deque(patch for patch in patches if patch.stop > start)
     current: Patch | None = None
     frames: Iterator[Planes] = iter(())
-    regions = read_region(region, start)
-    source_frames = zip(clip.pts[start:], clip.frames(start)) if start else clip.scan()
-    for index, (pts, source) in enumerate(source_frames, start):
-        mask = next(regions, None)
-        if mask is None:
-            raise ProjectError(f"{region} ends at frame {index}: delete it to have it made again.")
+    for index, mask in enumerate(read_region(region, start), start):
         if waiting and waiting[0].start <= index:
             current = waiting.popleft()
             frames = islice(read_planes_of(folder / current.file), index - current.start, None)
-        result = source
-        if current and index < current.stop:
-            patch = next(frames, None)
-            if patch is None:
-                raise ProjectError(f"{current.file} ends before frame {current.stop}: delete it to have it made again.")
-            result = source.copy()
-            splice(result, patch, mask[current.box.slices], current.box)
-        yield Edited(index, pts, source, result, mask)
+        if not current or index >= current.stop:
+            yield mask, None, None
+            continue
+        patch = next(frames, None)
+        if patch is None:
+            raise ProjectError(f"{current.file} ends before frame {current.stop}: delete it to have it made again.")
+        yield mask, current.box, patch
 
 
 @dataclass(frozen=True)
@@ -72,31 +87,30 @@ def render(
     frames: Iterable[Edited],
     master: Path | None,
     share: Path | None,
-    crf: float,
     progress: Progress,
     total: int,
+    finish: Finish | None = None,
+    note: str = "",
 ) -> Rendered:
-    """Write the exact master and the share copy in one pass; either may be None.
+    """Write the exact master and the share copy in one pass; either may be None. `note` goes into their metadata.
 
-    A span begins at 0; otherwise timestamps are the source's.
+    finish: what the share copy has beyond the master. A span begins at 0; otherwise timestamps are the source's.
     """
-    start = clip.pts[0] if clip.span else 0
+    start, finish = clip.pts[0] if clip.span else 0, finish or Finish()
     encoding = master_encoding(clip.info, clip) if master else None
     with ExitStack() as stack:
         exact = copy = None
         if master and encoding:
-            exact = stack.enter_context(Writer(master, clip.info, encoding, audio_from=clip, start_pts=start))
+            exact = Writer(master, clip.info, encoding, audio_from=clip, start_pts=start, note=note)
+            stack.enter_context(exact)
         if share:
-            info = share_info(clip.info)
-            copy = stack.enter_context(
-                Writer(share, info, share_encoding(clip.info, crf), audio_from=clip, start_pts=start)
-            )
+            copy = stack.enter_context(Share(share, clip, finish, start, note))
         count = 0
-        for frame in frames:
+        for frame, picture in corrected(frames, finish if share else None):
             if exact:
                 exact.write(frame.result, frame.pts)
             if copy:
-                copy.write(share_planes(frame.result, clip.info), frame.pts)
+                copy.write(picture, frame.pts)
             count += 1
             progress.step("rendering", count, total)
     return Rendered(count, encoding, exact.not_kept if exact else ())

@@ -7,6 +7,8 @@ kept in selection-undo.json, the last UNDO_DEPTH states of it.
 from __future__ import annotations
 
 import json
+import os
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,68 +16,132 @@ from typing import Any, Literal
 
 from .atomic import write_bytes
 from .errors import ProjectError
-from .groups import CHOICES, SELECTION, candidate_file, read_choices, read_groups, read_selection
-from .model import Choice, Group, from_json, to_json
+from .groups import CHOICES, RANKS, SELECTION, candidate_file, read_choices, read_groups, read_selection
+from .model import Choice, Group, Repaint, from_json, to_json
 from .project import Folder
+from .ranking import Rank, read_ranks
 
 UNDO, UNDO_DEPTH = "selection-undo.json", 100
 _lock = threading.Lock()
 
 Decision = Literal["chosen", "ranked", "redo", "drop", "open"]
+AS_SET = Repaint()
 
 
 @dataclass(frozen=True)
 class Picks:
     """One keyframe in the gallery: the candidates there are, the one in force (None: none yet), and who decided it.
 
-    `chosen` by a person, `ranked` by the program, `redo` waits for new candidates, `drop` has no edit, `open` is undecided.
+    `candidates` are those of the present round, `earlier` all others that were painted, `own` the person's own pictures
+    (-1, -2, …). `chosen` by a person, `ranked` by the program, `redo` waits for new candidates, `drop` has no edit,
+    `open` is undecided. `paint` is what the present round is painted with besides the settings.
     """
 
     group: Group
     candidates: tuple[int, ...]
+    earlier: tuple[int, ...]
+    own: tuple[int, ...]
     candidate: int | None
     decision: Decision
+    paint: Repaint = AS_SET
+
+
+def numbers(choice: Choice | None, candidates: int) -> range:
+    """The numbers of a keyframe's present round, which has `candidates` pictures."""
+    if choice is None:
+        return range(candidates)
+    first = choice.redo * candidates if choice.first is None else choice.first
+    return range(first, first + candidates)
+
+
+def wanted(choice: Choice | None, candidates: int) -> range:
+    """The numbers that are to be painted: none where a person dropped the edit or gave a picture of their own."""
+    if choice and (choice.drop or (choice.candidate or 0) < 0):
+        return range(0)
+    return numbers(choice, candidates)
 
 
 def gallery(project: Folder, candidates: int) -> list[Picks]:
-    """Every keyframe with the candidates of its present round; `candidates` is how many a round has."""
+    """Every keyframe with its candidates; `candidates` is how many a round has."""
     groups, decided = read_groups(project), read_selection(project)
     ranked = read_choices(project) if project.path(CHOICES).exists() else {}
     return [_picks(project, group, decided.get(group.key), ranked.get(group.key), candidates) for group in groups]
 
 
+def ranks(project: Folder) -> dict[int, dict[int, Rank]]:
+    """What the ranking found, by key and candidate; nothing before it has run. Raises ProjectError for a damaged file."""
+    path = project.path(RANKS)
+    try:
+        return read_ranks(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except (KeyError, TypeError, ValueError):
+        raise ProjectError(f"{RANKS} is damaged: delete it and run again.") from None
+
+
 def _picks(project: Folder, group: Group, mine: Choice | None, made: Choice | None, candidates: int) -> Picks:
-    redo = mine.redo if mine else 0
-    numbers = set(range(redo * candidates, (redo + 1) * candidates))
-    if mine and mine.candidate is not None:
-        numbers.add(mine.candidate)
-    present = tuple(n for n in sorted(numbers) if project.path(candidate_file(group.key, n)).exists())
+    painted, own = _painted(project, group.key), _own(project, group.key)
+    present = tuple(n for n in numbers(mine, candidates) if n in painted)
+    earlier = tuple(sorted(painted.difference(present)))
+    decision, candidate = _decision(mine, made, present)
+    return Picks(group, present, earlier, own, candidate, decision, mine.paint if mine else AS_SET)
+
+
+def _decision(mine: Choice | None, made: Choice | None, present: tuple[int, ...]) -> tuple[Decision, int | None]:
     if mine and mine.drop:
-        return Picks(group, present, None, "drop")
+        return "drop", None
     if mine and mine.candidate is not None:
-        return Picks(group, present, mine.candidate, "chosen")
+        return "chosen", mine.candidate
     if not present:
-        return Picks(group, present, None, "redo" if redo else "open")
+        return "redo" if mine and mine.redo else "open", None
     if made and made.candidate in present:
-        return Picks(group, present, made.candidate, "ranked")
-    return Picks(group, present, None, "open")
+        return "ranked", made.candidate
+    return "open", None
+
+
+def _painted(project: Folder, key: int) -> set[int]:
+    return _numbered(project, candidate_file(key, 0))
+
+
+def _own(project: Folder, key: int) -> tuple[int, ...]:
+    return tuple(-n for n in sorted(_numbered(project, candidate_file(key, -1))) if n)
+
+
+def _numbered(project: Folder, beside: str) -> set[int]:
+    """The numbers of the pictures in the folder in which `beside` lies."""
+    try:
+        names = os.listdir(project.path(beside).parent)
+    except FileNotFoundError:
+        return set()
+    return {int(match[1]) for name in names if (match := re.fullmatch(r"(\d{2,6})\.png", name))}
 
 
 def choose(project: Folder, key: int, candidate: int) -> None:
     """Take this candidate for the group of `key`. Raises ProjectError when there is no such picture."""
-    if candidate < 0 or not project.path(candidate_file(key, candidate)).exists():
+    if not project.path(candidate_file(key, candidate)).exists():
         raise ProjectError(f"Keyframe {key} has no candidate {candidate}.")
     _decide(project, key, lambda before: replace(before, candidate=candidate, drop=False))
 
 
-def redo(project: Folder, key: int) -> None:
-    """Have new candidates painted for the group of `key`, with new seeds; the old ones stay on disk."""
-    _decide(project, key, lambda before: Choice(key, redo=before.redo + 1))
+def redo(project: Folder, key: int, paint: Repaint = AS_SET) -> None:
+    """Have new candidates painted for the group of `key`, with new seeds and with `paint` over the settings.
+
+    They are numbered after all that there are, so that none is painted over.
+    """
+    first = max(_painted(project, key), default=-1) + 1
+    _decide(project, key, lambda before: Choice(key, redo=before.redo + 1, first=first, paint=paint))
 
 
 def drop(project: Folder, key: int) -> None:
     """Leave the group of `key` without an edit."""
     _decide(project, key, lambda before: replace(before, candidate=None, drop=True))
+
+
+def give(project: Folder, key: int, png: bytes) -> int:
+    """Put down a person's own picture of a keyframe, a PNG of the whole frame, and take it; gives its number."""
+    with _lock:
+        number = min(_own(project, key), default=0) - 1
+        write_bytes(project.path(candidate_file(key, number)), png)
+    choose(project, key, number)
+    return number
 
 
 def undo(project: Folder) -> bool:

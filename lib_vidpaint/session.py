@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +18,40 @@ from .atomic import free_bytes, writing
 from .clip import open_clip
 from .engines import Engine, InpaintJob, paint
 from .errors import MaskError, ProjectError, SettingsError, VideoError, VidpaintError
-from .groups import DELIVERY, Delivery, candidate_file, read_groups, read_render
+from .groups import (
+    CHOSEN,
+    CURVE,
+    DELIVERY,
+    PREDICTED,
+    Delivery,
+    candidate_file,
+    read_groups,
+    read_render,
+    read_selection,
+)
+from .handpicking import toggled
 from .items import KeyframeCrop, WhiteCrop, key_crop
+from .keyplots import clip_error, read_curve, read_predicted
 from .ledger import Input
+from .model import Group
 from .patching import patches_in_force
 from .pools import Pool, Threads
 from .progress import Progress
 from .project import LOG, SETTINGS, Folder, Project, digest_given, is_project
+from .project import seconds_at_work as seconds_at_work
 from .receipt import Receipt, receipt
 from .regions import REGION, read_regions
 from .render import edited_frames
 from .render import render as render_frames
 from .segmenters.given import open_given
-from .sizes import master_bytes, words
+from .segments import Segment
+from .selection import wanted
+from .sizes import master_bytes
 from .stages import PRESETS, STAGES, Settings
 from .stages.assemble import master_name
+from .stages.inpaint import keep_pace, pace
 from .survey import SourceSettings
+from .workplan import WorkPlan
 
 log = logging.getLogger(__name__)
 SOURCE = "source"
@@ -74,10 +91,12 @@ def run(
     progress: Progress | None = None,
     pool: Pool | None = None,
     engine: Engine | None = None,
+    only: int | None = None,
 ) -> None:
     """Begin or continue the project in `folder` with these settings laid over its own, up to the stage `until`.
 
-    `until` "source" only reads the video, so that a person can look at it before there is a mask.
+    `until` "source" only reads the video, so that a person can look at it before there is a mask. With `only`, one
+    keyframe is painted (that one, or the first where it is none), and the rest waits for the next run.
     A new project whose source or mask is refused leaves nothing behind. Raises VidpaintError, WaitingForPerson, Cancelled.
     """
     _check_stage(until)
@@ -87,11 +106,12 @@ def run(
         try:
             with _logged(project), _one_opencv_thread():
                 settings = changed_settings(project.read_settings(Settings()), values, preset)
-                work = pipeline.Run(project, settings, progress, pool or Threads(), engine)
+                work = pipeline.Run(project, settings, progress, pool or Threads(), engine, only)
                 log.info("run of %s with %s", work.source_digest, settings_module.changed(settings))
                 project.write_settings(settings)
-                if values.get("mask.white") == "" and "white" in project.ledger.inputs:
-                    project.ledger.add(Input("white", "", "", ""))
+                for path, name in (("mask.white", "white"), ("enhance.lut", "lut")):
+                    if values.get(path) == "" and name in project.ledger.inputs:
+                        project.ledger.add(Input(name, "", "", ""))
                 if until == SOURCE:
                     _ = work.survey
                 else:
@@ -143,47 +163,33 @@ def results(folder: Path) -> list[tuple[str, str]]:
         return [(file, text) for file, text in ((made, "master"), *RESULTS) if file and project.path(file).exists()]
 
 
-@dataclass(frozen=True)
-class WorkPlan:
-    """What the rest of a run will do, before it paints anything."""
+def toggled_keyframe(folder: Path, frame: int, values: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """The values of keyframes.add and keyframes.remove that make a frame a keyframe, or none any more when it is one.
 
-    frames: int
-    seconds: float
-    region_share: float
-    keyframes: int
-    images: int
-    seconds_per_image: float
-    master: int
-    free: int
-    warnings: tuple[str, ...] = ()
-
-    def lines(self) -> list[str]:
-        """The plan for people."""
-        painting = timedelta(seconds=round(self.images * self.seconds_per_image))
-        return [
-            f"frames      {self.frames} ({self.seconds:.1f} s)",
-            f"region      {self.region_share:.1%} of the picture",
-            f"keyframes   {self.keyframes}",
-            f"painting    {self.images} images, about {painting} ({self.seconds_per_image:.2f} s each, measured on one); "
-            "carrying, checking and rendering come on top",
-            f"disk        about {words(self.master)} for the exact master alone, {words(self.free)} free",
-            *(f"warning     {warning}" for warning in self.warnings),
-        ]
+    `values` are settings laid over the project's own. Raises ProjectError before keyframes were chosen.
+    """
+    with opened(folder, values) as run:
+        settings, found = run.settings.keyframes, run.project.records(CHOSEN, Segment)
+    chosen = {key for segment in found for key in segment.keys}
+    add, remove = toggled(settings.add, settings.remove, chosen, frame)
+    return {"keyframes.add": add, "keyframes.remove": remove}
 
 
 def plan(folder: Path, progress: Progress | None = None, engine: Engine | None = None) -> WorkPlan:
-    """Choose keyframes if that is still to do, and count what comes after. One image is painted to time it, and dropped."""
+    """Choose keyframes if that is still to do, and count what comes after. Where nothing
+    was painted in this way yet, one image is painted to time it, and dropped."""
     run(folder, {}, until="keyframes", progress=progress, engine=engine)
     with opened(folder) as found:
         groups, regions, info = read_groups(found.project), read_regions(found.project), found.clip.info
         settings, painter = found.settings.inpaint, engine or found.engine
+        decided = read_selection(found.project)
         images = sum(
             not found.project.path(candidate_file(group.key, index)).exists()
             for group in groups
-            for index in range(settings.candidates)
+            for index in wanted(decided.get(group.key), settings.candidates)
         )
-        each = 0.0
-        if images:
+        each = pace(found) or 0.0
+        if images and not each:
             crop = key_crop(regions, groups[0].key, info, settings, painter.multiple)
             key = groups[0].key
             takes = KeyframeCrop(key, crop).load(found), WhiteCrop(key, crop).load(found)
@@ -191,23 +197,33 @@ def plan(folder: Path, progress: Progress | None = None, engine: Engine | None =
             begun = time.perf_counter()
             paint(painter, job)
             each = time.perf_counter() - begun
+            with Project(folder) as project:
+                keep_pace(pipeline.Run(project, found.settings, engine=engine), each)
         return WorkPlan(
             len(found.clip), float(len(found.clip) / info.fps), regions.share, len(groups), images, each,
-            master_bytes(found.clip), free_bytes(folder), regions.warnings,
+            master_bytes(found.clip), free_bytes(folder), regions.warnings, *_outlook(found.project, groups),
+            settings.candidates,
         )  # fmt: skip
+
+
+def _outlook(project: Folder, groups: Sequence[Group]) -> tuple[float, tuple[tuple[int, float], ...]]:
+    """The predicted error of the clip, in percent, and that of the best placement of any number of keyframes."""
+    errors = read_predicted(project.path(PREDICTED).read_text(encoding="utf-8"))
+    curve = read_curve(project.path(CURVE).read_text(encoding="utf-8"))
+    return clip_error(groups, [errors.get(group.key, float("nan")) for group in groups]), tuple(curve.items())
 
 
 def verify(folder: Path, source: Path, progress: Progress | None = None) -> Receipt:
     """Check the master in a project's or a package's folder against the source."""
     made, delivery = _delivered(folder)
-    _check_source(source, delivery)
+    _check_source(source, delivery, progress)
     return receipt(made, source, SourceSettings(span=delivery.span).times, progress or Progress())
 
 
 def render(package: Path, source: Path, output: Path, progress: Progress | None = None) -> None:
     """Write the master of a package (or project) again, from its patches and the source."""
     made, delivery = _delivered(package)
-    _check_source(source, delivery)
+    _check_source(source, delivery, progress)
     if output.exists():
         raise VideoError(f"{output} exists already: write to another file with -o.")
     asked = SourceSettings(span=delivery.span, fps=delivery.fps)
@@ -219,14 +235,14 @@ def render(package: Path, source: Path, output: Path, progress: Progress | None 
         )
     frames = edited_frames(clip, patches_in_force(made), made.folder, made.path(REGION))
     with writing(output) as part:
-        render_frames(clip, frames, part, None, 0, progress or Progress(), 0)
+        render_frames(clip, frames, part, None, progress or Progress(), 0, note=read_render(made).note)
 
 
-def _check_source(source: Path, delivery: Delivery) -> None:
+def _check_source(source: Path, delivery: Delivery, progress: Progress | None) -> None:
     """Raises VideoError or ProjectError when `source` is not the video that the delivery was made from."""
     if not source.exists():
         raise VideoError(f"{source} does not exist.")
-    found = digest_given(source)
+    found = digest_given(source, progress)
     if found != delivery.digest:
         raise ProjectError(
             f"{source.name} is not the video this was made from: that was {delivery.source} ({delivery.digest}), this is {found}."

@@ -190,6 +190,13 @@ def parse(known: Leaf, text: str) -> Any:
     return check(known, text)
 
 
+def shown(value: Any) -> str:
+    """A value as a person writes it, the way back from `parse`."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def changed(settings: Any) -> dict[str, Any]:
     """The leaves that differ from their defaults, by dotted path; those of this machine are left out."""
     return {

@@ -18,6 +18,10 @@ Matrix = NDArray[np.float64]
 
 # A corner that a model puts within a pixel of where it was tracked follows that model.
 TOLERANCE = 1.0
+# Corners far from the region often move otherwise (depth, people): 40 of 400 took a fill's error at a car window from
+# 29.9 to 35.6 dB. Within a tenth of a pixel the camera stands still, and a fill that is not resampled does not shimmer.
+NEAREST = 40
+STILL = 0.1
 
 
 def motion(a: Frame, b: Frame, mask_a: Mask, mask_b: Mask, guess: Matrix | None = None) -> Matrix:
@@ -30,7 +34,15 @@ def motion(a: Frame, b: Frame, mask_a: Mask, mask_b: Mask, guess: Matrix | None 
     here, there = _tracked(a, b, mask_a, mask_b, start)
     if len(here) == 0:
         return start
-    return _fitted(here, there)
+    close = _nearest(here, mask_a)
+    return _fitted(here[close], there[close])
+
+
+def _nearest(corners: Floats, mask: Mask) -> NDArray[np.intp]:
+    """Which corners lie nearest to the mask: what is far moves at another depth, or is another moving thing."""
+    away = cv2.distanceTransform((mask == 0).astype(np.uint8), cv2.DIST_L2, 5)
+    x, y = corners.astype(int).T
+    return np.argsort(away[y, x], kind="stable")[:NEAREST]
 
 
 def chain(key: tuple[Frame, Mask], following: Iterable[tuple[Frame, Mask]]) -> Iterator[Matrix]:
@@ -84,6 +96,8 @@ def _away_from(mask: Mask) -> Mask:
 
 def _fitted(here: Floats, there: Floats) -> Matrix:
     shift = np.eye(3)
+    if np.median(np.abs(there - here).max(axis=1)) < STILL:
+        return shift
     shift[:2, 2] = np.median(there - here, axis=0)
     if len(here) < 6:
         return shift

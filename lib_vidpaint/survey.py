@@ -92,12 +92,19 @@ def survey(run: Run) -> Survey:
 
     def write(table: Path, proxy: Path) -> None:
         with table.open("w", encoding="utf-8", newline="") as file, Writer(proxy, small, PROXY_ENCODING) as writer:
-            rows = csv.writer(file, lineterminator="\n")
+            rows, last = csv.writer(file, lineterminator="\n"), 0
             rows.writerow(["frame", "pts", "seconds"])
             for index, (pts, planes) in enumerate(clip.scan()):
                 rows.writerow([index, pts, f"{float(pts * clip.info.time_base):.6f}"])
                 writer.write(reduced(planes, clip.info, small), index)
                 run.progress.step("reading the source", index + 1, 0)
+                last = pts
+        _, stop = clip.span or (None, None)
+        if stop is not None and stop > clip.end(last) + 1 / clip.info.fps:
+            run.note(
+                f"source.span ends at {float(stop):g} s, but {clip.path.name} at {float(clip.end(last)):.2f} s: "
+                "it is used up to its end."
+            )
 
     run.build(Item((FRAMES, PROXY), (), (run.source_digest,)), write)
     return Survey(read_table(run.project.path(FRAMES)), run.project.path(PROXY), small.color)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from fractions import Fraction
 from typing import Any
 
 import av
+import av.filter
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 
@@ -36,11 +37,22 @@ def fits(clip: Clip, container: str) -> bool:
 class Tracks:
     """Copies the tracks of `clip` into the open container `target` as time goes on.
 
-    start_pts: the video timestamp that became 0. With web_audio, tracks that browsers cannot play become AAC.
-    not_kept: a phrase for each thing that the target cannot take.
+    start_pts: the video timestamp that became 0. With web_audio, tracks that browsers cannot play become AAC. tempo: how
+    many times as fast the picture is shown; sound keeps its pitch and becomes AAC, subtitles and chapters are left out.
+    Without sound there is none. not_kept: a phrase for each thing that the target cannot take.
     """
 
-    def __init__(self, target: OutputContainer, clip: Clip, start_pts: int, *, web_audio: bool = False):
+    def __init__(
+        self,
+        target: OutputContainer,
+        clip: Clip,
+        start_pts: int,
+        *,
+        web_audio: bool = False,
+        tempo: Fraction = Fraction(1),
+        sound: bool = True,
+    ):
+        self._tempo, self._sound = tempo, sound
         base = clip.info.time_base
         self._target = target
         self._shift = clip.clock + start_pts * base
@@ -59,7 +71,7 @@ class Tracks:
 
     def copy_until(self, time: Fraction) -> None:
         """Writes every packet that is due up to `time` (seconds of the new file)."""
-        while self._pending is not None and self._due(self._pending) <= time:
+        while self._pending is not None and self._due(self._pending) / self._tempo <= time:
             self._forward()
 
     def finish(self) -> None:
@@ -102,15 +114,17 @@ class Tracks:
                 chapters and stream.type == "data" and phrase(stream).endswith("(bin_data)")
             ):
                 continue
-            if web_audio and stream.type == "audio" and _codec(stream) not in _WEB_AUDIO:
-                self._routes[stream.index] = _Encoded(self._target, stream)
-            elif stream.type in ("audio", "subtitle") and _takes(kind, stream):
+            if stream.type == "audio" and not self._sound:
+                yield phrase(stream)
+            elif stream.type == "audio" and (self._tempo != 1 or (web_audio and _codec(stream) not in _WEB_AUDIO)):
+                self._routes[stream.index] = _Encoded(self._target, stream, self._tempo)
+            elif stream.type in ("audio", "subtitle") and self._tempo == 1 and _takes(kind, stream):
                 self._routes[stream.index] = _Copied(self._target, stream)
             else:
                 yield phrase(stream)
         self._target.metadata.update({k: v for k, v in source.metadata.items() if k not in _OWN})
-        if chapters and self._from_zero:
-            yield "chapters, because only a span was rendered"
+        if chapters and (self._from_zero or self._tempo != 1):
+            yield "chapters, because only a span was rendered" if self._from_zero else "chapters, because of the speed"
         elif chapters:
             self._target.set_chapters(chapters)
 
@@ -135,16 +149,17 @@ AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 1200
 
 
 class _Encoded:
-    """Decodes a track and encodes it as AAC."""
+    """Decodes a track and encodes it as AAC, `tempo` times as fast at the same pitch."""
 
-    def __init__(self, target: OutputContainer, stream: Any):
+    def __init__(self, target: OutputContainer, stream: Any, tempo: Fraction = Fraction(1)):
         self._source = stream
         layout = "mono" if stream.layout.nb_channels == 1 else "stereo"
         rate = stream.rate if stream.rate in AAC_RATES else 48000
         self._stream: Any = target.add_stream("aac", rate=rate, layout=layout)
         self._stream.metadata.update(_own_metadata(stream))
         self._resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
-        self._shift = Fraction(0)
+        self._shift, self._tempo = Fraction(0), tempo
+        self._faster = None if tempo == 1 else _tempo_filter(rate, layout, tempo)
 
     def packets(self, packet: Any, shift: Fraction) -> list[av.Packet]:
         self._shift = shift
@@ -157,10 +172,33 @@ class _Encoded:
         encoded = []
         for frame in frames:
             if frame is not None and frame.pts is not None:
-                frame.pts -= round(self._shift / frame.time_base)
-            for part in self._resampler.resample(frame):
+                frame.pts = round((frame.pts - self._shift / frame.time_base) / self._tempo)
+            parts = self._resampler.resample(frame)
+            for part in parts if self._faster is None else self._filtered(parts, frame is None):
                 encoded += self._stream.encode(part)
         return encoded
+
+    def _filtered(self, parts: Any, last: bool) -> Iterator[Any]:
+        """The sound through the filter, which counts samples on from the first part's timestamp."""
+        assert self._faster is not None
+        for part in (*(p for p in parts if p is not None), *([None] if last else [])):
+            self._faster.push(part)
+            with suppress(BlockingIOError, EOFError):
+                while True:
+                    yield self._faster.pull()
+
+
+def _tempo_filter(rate: int, layout: str, tempo: Fraction) -> Any:
+    """FFmpeg's atempo, which takes .5 and more at once; below, the root of it twice."""
+    graph = av.filter.Graph()
+    source: Any = graph.add_abuffer(sample_rate=rate, format="fltp", layout=layout, time_base=Fraction(1, rate))
+    for factor in [float(tempo)] if tempo >= Fraction(1, 2) else [float(tempo) ** 0.5] * 2:
+        filtered = graph.add("atempo", f"{factor:.6f}")
+        source.link_to(filtered)
+        source = filtered
+    source.link_to(graph.add("abuffersink"))
+    graph.configure()
+    return graph
 
 
 def _takes(kind: str, stream: Any) -> bool:

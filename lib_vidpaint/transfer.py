@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -17,11 +18,15 @@ from numpy.typing import NDArray
 
 from . import flow
 from .blending import Floats, blurred, masked_mean
+from .colour_tables import colour_table, looked_up
 from .model import Frame, Mask
 
-# 745x916 is halved once: six flows a frame took .14 s there, and would take four times that at full size.
+# A smoothing edit on real skin and cloth lost .6 dB at half size and .5 more at a third; half takes a quarter of the time.
 WORKING = 240_000
-BINS = 12
+# How many places tell whether colour or place foretells a change better, and how pixels of a mask are laid out for cv2.
+SAMPLES = 4000
+ROW = 1024
+Mode = Literal["auto", "difference", "pixels"]
 
 
 @dataclass(frozen=True)
@@ -35,9 +40,7 @@ class Setting:
     def of(cls, masks: Sequence[Mask]) -> Setting:
         areas = [np.count_nonzero(m) for m in masks]
         height, width = masks[0].shape
-        step = 1
-        while height * width / step**2 > WORKING:
-            step *= 2
+        step = math.ceil(math.sqrt(height * width / WORKING))
         return cls(max(0.7, math.sqrt(np.median([a for a in areas if a] or [0])) / 110), step)
 
     @property
@@ -48,25 +51,38 @@ class Setting:
 
 @dataclass(frozen=True)
 class View:
-    """A frame's working copy: colours (h, w, 3), mask 0..1, its light at 10 scale, detail above that, and flow input."""
+    """A frame's working copy, small enough to be kept for a whole span: colours, 1 inside the mask, flow input (uint8),
+    and detail above the mean at 10 scale (float16)."""
 
-    colour: Floats
-    mask: Floats
-    base: Floats
-    raised: Floats
-    grey: Floats
+    colour: Frame
+    inside: Mask
     searched: NDArray[np.uint8]
+    detail: NDArray[np.float16]
 
     @classmethod
     def of(cls, frame: Frame, mask: Mask, setting: Setting) -> View:
-        small, inside = shrunk(frame, setting.step), shrunk((mask > 0).astype(np.float32), setting.step)
-        inside = (inside >= 0.5).astype(np.float32)
+        small = shrunk(frame, setting.step)
+        inside = (shrunk((mask > 0).astype(np.float32), setting.step) >= 0.5).astype(np.uint8)
         colour = small.astype(np.float32)
-        raised = colour - masked_mean(colour, inside, 10 * setting.small)
-        base = masked_mean(colour, inside, 2 * setting.small)
-        grey = np.asarray(cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY), np.float32)
-        searched = flow.flow_input(small, inside.astype(np.uint8), setting.small)
-        return cls(colour, inside, base, raised, grey, searched)
+        raised = colour - masked_mean(colour, inside.astype(np.float32), 10 * setting.small)
+        searched = flow.flow_input(small, inside, setting.small)
+        return cls(small, inside, searched, raised.astype(np.float16))
+
+    @property
+    def mask(self) -> Floats:
+        return self.inside.astype(np.float32)
+
+    @property
+    def grey(self) -> Floats:
+        return cv2.cvtColor(self.colour, cv2.COLOR_RGB2GRAY).astype(np.float32)
+
+    @property
+    def raised(self) -> Floats:
+        return self.detail.astype(np.float32)
+
+    def base(self, setting: Setting) -> Floats:
+        """The colours without fine detail."""
+        return masked_mean(self.colour.astype(np.float32), self.mask, 2 * setting.small)
 
 
 @dataclass(frozen=True)
@@ -80,11 +96,17 @@ class Layer:
     table: Floats
 
     @classmethod
-    def of(cls, frame: Frame, edited: Frame | Floats, mask: Mask, setting: Setting) -> Layer:
-        """A key's layer. `edited` is float32 or uint8 (H, W, 3), `mask` (H, W) with at least one pixel above 0."""
+    def of(cls, frame: Frame, edited: Frame | Floats, mask: Mask, setting: Setting, mode: Mode = "auto") -> Layer:
+        """A key's layer. `edited` is float32 or uint8 (H, W, 3), `mask` (H, W) with at least one pixel above 0.
+
+        `mode`: the difference to the frame travels everywhere, the painted pixels do, or what fits place by place.
+        """
         inside, scale = (mask > 0).astype(np.float32), setting.scale
         source, painted = frame.astype(np.float32), np.asarray(edited, np.float32)
-        gain = detail_gain(source, painted, inside, scale)
+        if mode == "auto":
+            gain = detail_gain(source, painted, inside, scale)
+        else:
+            gain = np.full(mask.shape, float(mode == "difference"), np.float32)
         source, painted = (_extended(x, inside, scale) for x in (source, painted))
         travelling = np.dstack([painted - gain[..., None] * source, gain])
         view = View.of(frame, mask, setting)
@@ -93,7 +115,7 @@ class Layer:
         chosen = view.mask > 0
         mean = smooth[chosen].mean(axis=0) if chosen.any() else np.zeros(3, np.float32)
         gained = float(gain[inside > 0].mean())
-        return cls(view, travelling, gained, mean, colour_table(view.base[chosen], smooth[chosen], mean))
+        return cls(view, travelling, gained, mean, colour_table(view.base(setting)[chosen], smooth[chosen], mean))
 
 
 @dataclass(frozen=True)
@@ -110,9 +132,9 @@ class Link:
         scale = setting.small
         key = layer.view
         moved = flow.warp(np.dstack([key.raised, key.grey]), there)
-        unlike = np.abs(blurred(view.raised - moved[..., :3], scale)).mean(axis=2)
+        unlike = over_channels(np.abs(blurred(view.raised - moved[..., :3], scale)))
         trust = flow.confidence(there, back, unlike, scale)
-        trust *= (flow.warp(key.mask, there) > 0.5) * view.mask
+        trust *= (flow.warp(key.mask, there) > 0.5) * view.inside
         here, gone = (masked_mean(grey, trust, 10 * scale) for grey in (view.grey, moved[..., 3]))
         return cls(layer, there, trust, np.clip((here + 8) / (gone + 8), 0.5, 2))
 
@@ -123,58 +145,10 @@ def detail_gain(source: Floats, painted: Floats, inside: Floats, scale: float) -
     Where nothing was changed it is exactly 1, elsewhere a flat place counts as half.
     """
     fine, kept = (x - masked_mean(x, inside, 2 * scale) for x in (source, painted))
-    together = masked_mean((fine * kept).sum(axis=2), inside, 8 * scale)
-    alone = masked_mean((fine * fine).sum(axis=2), inside, 8 * scale)
-    changed = masked_mean(((painted - source) ** 2).mean(axis=2), inside, 8 * scale)
+    together = masked_mean(3 * over_channels(fine * kept), inside, 8 * scale)
+    alone = masked_mean(3 * over_channels(fine * fine), inside, 8 * scale)
+    changed = masked_mean(over_channels((painted - source) ** 2), inside, 8 * scale)
     return np.clip((together + 6 + 6 * np.exp(-changed)) / (alone + 12), 0, 1.3).astype(np.float32)
-
-
-def colour_table(colours: Floats, changes: Floats, mean: Floats) -> Floats:
-    """The mean change of each colour, float32 (12, 12, 12, 3); colours (N, 3) 0..255, changes (N, 3).
-
-    Empty bins take their neighbours' change, in the end the `mean`.
-    """
-    size = BINS**3
-    sums = np.zeros((size, 4))
-    values = np.column_stack([changes, np.ones(len(changes), np.float32)])
-    for index, weight in _corners(colours):
-        for channel in range(4):
-            sums[:, channel] += np.bincount(index, weight * values[:, channel], size)
-    grid = sums.reshape(BINS, BINS, BINS, 4)
-    mixed = np.zeros_like(grid)
-    for bins, share in ((0.5, 1.0), (1.5, 0.05), (4.0, 0.002)):
-        mixed += share * _blurred_grid(grid, bins)
-    return ((mixed[..., :3] + 1e-6 * mean) / (mixed[..., 3:] + 1e-6)).astype(np.float32)
-
-
-def looked_up(table: Floats, colours: Floats) -> Floats:
-    """The changes a colour table holds for colours (N, 3), between its bins linearly."""
-    flat = table.reshape(-1, 3)
-    out = np.zeros((len(colours), 3), np.float32)
-    for index, weight in _corners(colours):
-        out += weight[:, None] * flat[index]
-    return out
-
-
-def _corners(colours: Floats) -> list[tuple[NDArray[np.intp], Floats]]:
-    """For each colour its eight neighbouring bins and their linear weights."""
-    place = np.clip(colours * (BINS - 1) / 255, 0, BINS - 1.001)
-    low = place.astype(np.intp)
-    part = (place - low).astype(np.float32)
-    pairs = []
-    for corner in range(8):
-        up = np.array([corner >> 2 & 1, corner >> 1 & 1, corner & 1])
-        index = ((low + up) * (BINS * BINS, BINS, 1)).sum(axis=1)
-        pairs.append((index, np.where(up, part, 1 - part).prod(axis=1)))
-    return pairs
-
-
-def _blurred_grid(grid: NDArray[np.float64], bins: float) -> NDArray[np.float64]:
-    away = np.arange(BINS)[:, None] - np.arange(BINS)
-    kernel = np.exp(-(away**2) / (2 * bins**2))
-    for axis in range(3):
-        grid = np.moveaxis(np.tensordot(kernel, grid, (1, axis)), 0, axis)
-    return grid
 
 
 def _extended(image: Floats, inside: Floats, scale: float) -> Floats:
@@ -200,82 +174,138 @@ def grown(image: Floats, height: int, width: int) -> Floats:
     return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def carried(frame: Frame, view: View, links: Sequence[Link], shares: Sequence[float], setting: Setting) -> Floats:
-    """The frame with the edit of one or two keys on it, float32 (H, W, 3) 0..255; only what is inside its mask counts.
+def over_channels(image: Floats) -> Floats:
+    """The mean of the three channels, float32 (H, W); numpy's own takes ten times as long."""
+    return np.asarray(cv2.transform(image, np.full((1, 3), 1 / 3, np.float32)), np.float32)
+
+
+def carried(
+    frame: Frame, mask: Mask, view: View, links: Sequence[Link], shares: Sequence[float], setting: Setting
+) -> Floats:
+    """The frame with the edit of one or two keys on it inside its mask, float32 (H, W, 3) about 0..255.
 
     `shares` say how much each key should count where both are seen equally well, and add up to 1.
     """
-    height, width = frame.shape[:2]
     source = frame.astype(np.float32)
-    total = np.zeros((height, width), np.float32)
-    sums = np.zeros((height, width, 4), np.float32)
-    for link, share in zip(links, shares):
-        if share <= 0:
-            continue
-        weight = grown(share * (link.trust + 1e-4), height, width)
-        moved = flow.warp(link.layer.travelling, flow.resized(link.flow, height, width), cubic=True)
-        ratio = grown(link.ratio, height, width)
-        moved[..., :3] *= ratio[..., None]
-        sums += weight[..., None] * moved
+    places = np.flatnonzero(mask)
+    if not len(places):
+        return source
+    used = [(link, share) for link, share in zip(links, shares) if share > 0]
+    spots = _spots(places, mask.shape, view.inside.shape)
+    sums = np.zeros((len(places), 4), np.float32)
+    total = np.zeros((len(places), 1), np.float32)
+    for link, share in used:
+        ways = np.dstack([link.flow * setting.step, share * (link.trust + 1e-4), link.ratio])
+        along = _sampled(ways, spots)[: len(places)]
+        weight = along[:, 2:3]
+        moved = _fetched(link.layer.travelling, places, along, mask.shape[1])
+        moved[:, :3] *= along[:, 3:]
+        sums += weight * moved
         total += weight
-    sums /= total[..., None]
-    gain = np.clip(sums[..., 3:], 0, 1.3)
-    result = sums[..., :3] + gain * source
-    return _with_fallback(result, gain[..., 0], source, view, links, shares, setting)
+    sums /= total
+    gain = np.clip(sums[:, 3:], 0, 1.3)
+    here = _taken(source, places)
+    result = sums[:, :3] + gain * here
+    source.reshape(-1, 3)[places] = result
+    trust = np.max([link.trust for link, _ in used], axis=0)
+    doubt = (view.inside > 0) & (trust < 0.12)
+    if doubt.any():
+        whole = np.zeros(mask.shape, np.float32)
+        whole.reshape(-1)[places] = gain[:, 0]
+        sure, low, own = _fallback(source, frame, whole, view, used, trust, doubt, setting)
+        kept = _sampled(sure, spots)[: len(places)]
+        unsure = np.flatnonzero(kept < 1)
+        kept, at = kept[unsure, None], places[unsure]
+        guess = _sampled(np.dstack([low, own]), _spots(at, mask.shape, view.inside.shape))[: len(at)]
+        guess = guess[:, 3:] * here[unsure] + guess[:, :3]
+        source.reshape(-1, 3)[at] = kept * result[unsure] + (1 - kept) * guess
+    return source
 
 
-def _with_fallback(
+def _taken(image: Floats, places: NDArray[np.intp]) -> Floats:
+    """The pixels at flat positions: (N,) of an (H, W) picture, (N, C) of an (H, W, C) one."""
+    return image.reshape(-1, *image.shape[2:]).take(places, axis=0)
+
+
+def _spots(places: NDArray[np.intp], size: tuple[int, ...], small: tuple[int, ...]) -> Floats:
+    """Where flat positions of a picture lie in its working copy: (rows, ROW, 2), filled up with zeros."""
+    spots = np.zeros((-(-len(places) // ROW) * ROW, 2), np.float32)
+    rows, columns = np.divmod(places, size[1])
+    spots[: len(places), 0] = (columns + 0.5) * (small[1] / size[1]) - 0.5
+    spots[: len(places), 1] = (rows + 0.5) * (small[0] / size[0]) - 0.5
+    return spots.reshape(-1, ROW, 2)
+
+
+def _sampled(image: Floats, spots: Floats) -> Floats:
+    """What a working copy shows at `_spots`, between its pixels linearly: (N,) or (N, C)."""
+    found = flow.fetched(image, spots, cv2.INTER_LINEAR)
+    return found.reshape(-1, *image.shape[2:])
+
+
+def _fetched(image: Floats, places: NDArray[np.intp], along: Floats, width: int) -> Floats:
+    """What an (H, W, 4) picture shows where the motion `along` (N, 2 and more) leads from flat positions: (N, 4), cubic."""
+    count = len(places)
+    ends = np.zeros((-(-count // ROW) * ROW, 2), np.float32)
+    rows, columns = np.divmod(places, width)
+    ends[:count, 0] = along[:, 0] + columns
+    ends[:count, 1] = along[:, 1] + rows
+    return flow.fetched(image, ends.reshape(-1, ROW, 2)).reshape(-1, image.shape[2])[:count]
+
+
+def _fallback(
     result: Floats,
+    frame: Frame,
     gain: Floats,
-    source: Floats,
     view: View,
-    links: Sequence[Link],
-    shares: Sequence[float],
+    used: Sequence[tuple[Link, float]],
+    trust: Floats,
+    doubt: NDArray[np.bool_],
     setting: Setting,
-) -> Floats:
-    """`result`, and where no key is seen reliably the frame's own detail under the colour change learnt elsewhere."""
-    height, width = result.shape[:2]
-    trust = np.max([link.trust for link, share in zip(links, shares) if share > 0], axis=0)
-    doubt = (view.mask > 0) & (trust < 0.12)
-    if not doubt.any():
-        return result
-    scale = setting.small
-    difference = shrunk(result - source, setting.step)
-    seen = view.mask * np.clip(trust, 1e-3, 1)
-    change = masked_mean(difference, seen, 2 * scale)
-    reliable = view.mask * trust**2
-    filled = _learnt_change(change, reliable, view, links, shares, scale)
-    kept = sum(share * link.layer.gain for link, share in zip(links, shares))
-    own = (blurred(shrunk(gain, setting.step) * reliable, 8 * scale) + 1e-3 * kept) / (
-        blurred(reliable, 8 * scale) + 1e-3
-    )
-    low = (1 - own)[..., None] * view.base + filled
+) -> tuple[Floats, Floats, Floats]:
+    """For places no key shows reliably: the frame's own detail under the colour change learnt elsewhere.
+
+    Working copies: how far the result is to be kept (0..1), and a colour and a gain for colour + gain * frame.
+    """
+    scale, mask = setting.small, view.mask
+    base = view.base(setting)
+    thin = slice(None, None, setting.step)
+    difference = result[thin, thin] - frame[thin, thin]
+    change = masked_mean(difference, mask * np.clip(trust, 1e-3, 1), 2 * scale)
+    reliable = mask * trust**2
+    filled = _learnt_change(change, reliable, base, doubt, view.inside, used, scale)
+    kept = sum(share * link.layer.gain for link, share in used)
+    near = blurred(np.dstack([gain[thin, thin] * reliable, reliable]), 8 * scale)
+    own = (near[..., 0] + 1e-3 * kept) / (near[..., 1] + 1e-3)
     at = np.clip((trust - 0.01) / 0.11, 0, 1)
-    sure = grown(np.where(view.mask > 0, at * at * (3 - 2 * at), 0).astype(np.float32), height, width)[..., None]
-    fallback = grown(own, height, width)[..., None] * source + grown(low, height, width)
-    return sure * result + (1 - sure) * fallback
+    sure = np.where(view.inside > 0, at * at * (3 - 2 * at), 1).astype(np.float32)
+    return sure, (1 - own)[..., None] * base + filled, own
 
 
 def _learnt_change(
-    change: Floats, reliable: Floats, view: View, links: Sequence[Link], shares: Sequence[float], scale: float
+    change: Floats,
+    reliable: Floats,
+    base: Floats,
+    doubt: NDArray[np.bool_],
+    inside: Mask,
+    used: Sequence[tuple[Link, float]],
+    scale: float,
 ) -> Floats:
-    """The colour change for places no key shows: from sure places near by and from like colours, whichever fits better."""
-    mean = sum(share * link.layer.change for link, share in zip(links, shares))
-    chosen = view.mask > 0
-    over = reliable[..., None]
-    close, wide = (blurred(np.dstack([change * over, reliable]), sigma * scale) for sigma in (5, 16))
-    everywhere = np.append((change * over).mean(axis=(0, 1)), reliable.mean())
+    """The colour change for doubtful places: from sure places near by and from like colours, whichever fits better."""
+    mean = sum(share * link.layer.change for link, share in used)
+    weighed = np.dstack([change * reliable[..., None], reliable])
+    close, wide = (blurred(weighed, sigma * scale) for sigma in (5, 16))
+    everywhere = np.array(cv2.mean(weighed), np.float32)
     mixed = close + 0.1 * wide + 0.002 * everywhere
     spread = (mixed[..., :3] + 1e-5 * mean) / (mixed[..., 3:] + 1e-5)
-    colours = view.base[chosen]
-    learnt = sum(share * looked_up(link.layer.table, colours) for link, share in zip(links, shares) if share > 0)
-    target, weight, placed = change[chosen], reliable[chosen], spread[chosen]
+    table = np.sum([share * link.layer.table for link, share in used], axis=0)
+    known = np.flatnonzero(inside)
+    known = known[:: max(1, len(known) // SAMPLES)]
+    placed, target, weight = (_taken(x, known) for x in (spread, change, reliable))
     by_colour, by_place = (
-        float((weight * ((guess - target) ** 2).mean(axis=1)).sum() / (weight.sum() + 1e-6)) + 1
-        for guess in (learnt, placed)
+        float((weight @ (guess - target) ** 2).sum() / 3 / (weight.sum() + 1e-6)) + 1
+        for guess in (looked_up(table, _taken(base, known)), placed)
     )
-    near = np.clip(wide[..., 3][chosen] / 0.3, 0.05, 1)
+    near = np.clip(wide[..., 3][doubt] / 0.3, 0.05, 1)
     part = (1 / by_colour) / (1 / by_colour + near / by_place)
-    out = spread.astype(np.float32)
-    out[chosen] += part[:, None] * (learnt - placed)
-    return out
+    spread[doubt] += part[:, None] * (looked_up(table, base[doubt]) - spread[doubt])
+    return spread

@@ -5,8 +5,11 @@ Pictures are RGB uint8 the way a player shows them (rotation applied), at most W
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -15,21 +18,29 @@ import numpy as np
 from . import session
 from .atomic import PART, free_bytes
 from .clip import Clip, open_clip
+from .crops import Crop
 from .errors import ProjectError
-from .groups import VERDICTS, candidate_file, read_groups
-from .items import key_crop, keyframe_file, read_picture
-from .model import Frame, Mask, Verdict, VideoInfo
-from .orientation import upright
+from .groups import CHOSEN, VERDICTS, candidate_file, read_groups, read_selection
+from .handpicking import handpicked
+from .items import key_crop, keyframe_file
+from .ledger import NAME as LEDGER
+from .ledger import Input
+from .model import Frame, Mask, Verdict, VideoInfo, from_json
+from .orientation import as_stored, upright
 from .patching import patches_in_force
 from .pictures import decode_picture
 from .planes import Planes, view
-from .project import Folder
-from .regions import REGION, REGION_SMALL, read_regions
+from .project import SETTINGS, Folder
+from .regions import REGION, REGION_FACTS, REGION_SMALL, Regions, read_regions
 from .render import edited_frames
 from .segmenters.given import open_given
-from .selection import Picks
+from .segments import Segment
+from .selection import Picks, wanted
 from .selection import gallery as picks_of
+from .settings import put
 from .sizes import master_bytes
+from .stages import Settings
+from .stages.inpaint import PACE
 from .survey import FRAMES, PROXY, proxy_info, read_table
 
 WIDEST = 1280
@@ -78,13 +89,13 @@ def overlaid(folder: Path, index: int, given: str = "") -> Frame:
     """One proxy frame with what may change tinted: the frozen region, or the box that `given` (`box:x,y,w,h`) names."""
     clip = _source(folder)
     index = min(max(index, 0), len(clip) - 1)
-    picture = view(_small(folder / PROXY, index, len(clip)), proxy_info(clip.info).color)
-    if given.startswith("box:"):
+    picture = view(small_frame(folder / PROXY, index, len(clip)), proxy_info(clip.info).color)
+    if given.startswith(("box:", "ellipse:")):
         mask = open_given(given, clip.info).still
         assert mask is not None
         mask = cv2.resize(mask, picture.shape[1::-1], interpolation=cv2.INTER_AREA)
     elif (folder / REGION_SMALL).exists():
-        mask = _small(folder / REGION_SMALL, index, len(clip)).arrays[0]
+        mask = small_frame(folder / REGION_SMALL, index, len(clip)).arrays[0]
     else:
         mask = np.zeros(picture.shape[:2], np.uint8)
     return upright(tinted(picture, np.asarray(mask, np.uint8)), clip.info.rotation)
@@ -98,7 +109,7 @@ def tinted(picture: Frame, mask: Mask) -> Frame:
     return np.asarray(cv2.drawContours(shown, outlines, -1, (255, 255, 255), 1, cv2.LINE_AA), np.uint8)
 
 
-def _small(path: Path, index: int, count: int) -> Planes:
+def small_frame(path: Path, index: int, count: int) -> Planes:
     """Frame `index` of a file that we made ourselves at a constant rate, without reading all before it."""
     clip = open_clip(path)
     step = round(1 / (clip.info.fps * clip.info.time_base))
@@ -129,8 +140,7 @@ def reduced(picture: Frame, widest: int) -> Frame:
 
 def gallery(folder: Path) -> list[Picks]:
     """Every keyframe with its candidates and what was decided."""
-    with session.opened(folder) as run:
-        return picks_of(run.project, run.settings.inpaint.candidates)
+    return picks_of(Folder(folder), look(folder).settings.inpaint.candidates)
 
 
 def keyframe(folder: Path, key: int, rotation: int, widest: int) -> Frame:
@@ -141,22 +151,24 @@ def keyframe(folder: Path, key: int, rotation: int, widest: int) -> Frame:
 
 def rotation(folder: Path) -> int:
     """How far the source is turned when it is shown, in degrees counter-clockwise."""
-    with session.opened(folder) as run:
-        return run.open_source().info.rotation
+    return source_info(folder).rotation
 
 
 def original(folder: Path, key: int, widest: int) -> Frame:
     """What the engine saw of a keyframe: its crop, upright, the same part that its candidates show."""
-    with session.opened(folder) as run:
-        info = run.open_source().info
-        crop = key_crop(read_regions(run.project), key, info, run.settings.inpaint, run.multiple)
-        return reduced(upright(crop.cut(read_picture(run, keyframe_file(key))), info.rotation), widest)
+    file, info = keyframe_file(key), source_info(folder)
+    picture = decode_picture((folder / file).read_bytes(), file, (info.width, info.height))
+    return reduced(upright(crop(folder, key).cut(picture), info.rotation), widest)
 
 
 def candidate(folder: Path, key: int, index: int, widest: int) -> Frame:
-    """One candidate as the engine painted it."""
+    """One candidate as the engine painted it; of a person's own picture the same part of the frame."""
     file = candidate_file(key, index)
-    return reduced(decode_picture((folder / file).read_bytes(), file), widest)
+    picture = decode_picture((folder / file).read_bytes(), file)
+    if index < 0:
+        rotation = source_info(folder).rotation
+        picture = upright(crop(folder, key).cut(as_stored(picture, rotation)), rotation)
+    return reduced(picture, widest)
 
 
 @dataclass(frozen=True)
@@ -187,3 +199,106 @@ def sizes_of(folder: Path) -> dict[str, int]:
     files = [file for file in sorted((folder / "package").glob("*")) if file.is_file() and file.suffix != PART]
     files.sort(key=lambda file: [file.name.startswith(name) for name in FOR_PEOPLE], reverse=True)
     return {file.name: file.stat().st_size for file in files}
+
+
+@dataclass(frozen=True)
+class Look:
+    """What hardly ever changes in a project: opening one with 10,000 files for every look takes 0.3 s."""
+
+    settings: Settings
+    multiple: int
+
+
+def look(folder: Path) -> Look:
+    """The settings on the disk, and what the sides of the engine's crops are multiples of."""
+    return _look(folder, _stamp(folder / SETTINGS))
+
+
+@lru_cache(maxsize=16)
+def _look(folder: Path, stamp: int) -> Look:
+    with session.opened(folder) as run:
+        return Look(run.settings, run.multiple)
+
+
+def source_info(folder: Path) -> VideoInfo:
+    """The source's facts that its file tells at once."""
+    return _source_info(folder, _stamp(folder / FRAMES))
+
+
+@lru_cache(maxsize=16)
+def _source_info(folder: Path, stamp: int) -> VideoInfo:
+    with session.opened(folder) as run:
+        return run.open_source().info
+
+
+def crop(folder: Path, key: int) -> Crop:
+    """The part of a keyframe that the engine sees. Raises ProjectError for a frame that is no keyframe."""
+    if key not in {group.key for group in read_groups(Folder(folder))}:
+        raise ProjectError(f"Frame {key} is no keyframe now: reload the page.")
+    regions = _regions(folder, _stamp(folder / REGION_FACTS))
+    found = look(folder)
+    return key_crop(regions, key, source_info(folder), found.settings.inpaint, found.multiple)
+
+
+@lru_cache(maxsize=4)
+def _regions(folder: Path, stamp: int) -> Regions:
+    return read_regions(Folder(folder))
+
+
+def _stamp(file: Path) -> int:
+    return file.stat().st_mtime_ns if file.exists() else 0
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """What is still to be painted: images, and seconds for each as the last painting took (None: nothing was painted yet)."""
+
+    keyframes: int
+    frames: int
+    images: int
+    seconds: float | None
+    region_share: float
+    warnings: tuple[str, ...]
+
+
+def remaining(folder: Path) -> Remaining:
+    """What is still to be painted, by the settings and choices that are on the disk. Nothing is painted to find out."""
+    project, asked = Folder(folder), look(folder).settings.inpaint
+    regions, decided = _regions(folder, _stamp(folder / REGION_FACTS)), read_selection(project)
+    picks = gallery(folder)
+    images = sum(
+        not (folder / candidate_file(pick.group.key, number)).exists()
+        for pick in picks
+        for number in wanted(decided.get(pick.group.key), asked.candidates)
+    )
+    frames = sum(pick.group.stop - pick.group.start for pick in picks)
+    return Remaining(len(picks), frames, images, _pace(folder), regions.share, regions.warnings)
+
+
+def _pace(folder: Path) -> float | None:
+    """What `stages.inpaint.keep_pace` wrote last, without reading the ledger's other lines."""
+    data = (folder / LEDGER).read_bytes() if (folder / LEDGER).exists() else b""
+    at = data.rfind(b'{"input": "%s"' % PACE.encode())
+    line = data[at:].partition(b"\n")[0]
+    try:
+        return float(from_json(Input, json.loads(line)).content) if at >= 0 else None
+    except (ValueError, ProjectError):
+        return None
+
+
+def toggled(folder: Path, frame: int, given: Mapping[str, str]) -> dict[str, str]:
+    """`session.toggled_keyframe` with the two settings as given. Raises SettingsError for a frame that may not be one."""
+    values = session.toggled_keyframe(folder, frame, given)
+    asked = put(look(folder).settings, values).keyframes
+    frames = len(read_table(folder / FRAMES))
+    handpicked(Folder(folder).records(CHOSEN, Segment), asked.added, asked.removed, frames)
+    return values
+
+
+def source_frame(folder: Path, index: int) -> Frame:
+    """One proxy frame as it is shown, with nothing drawn on it."""
+    info = source_info(folder)
+    return upright(
+        view(small_frame(folder / PROXY, index, len(read_table(folder / FRAMES))), proxy_info(info).color),
+        info.rotation,
+    )

@@ -15,6 +15,7 @@ FAKE = Path(__file__).parent / "fake_host"
 PARTS = (
     "shared",
     "call_queue",
+    "progress",
     "scripts",
     "sd_models",
     "sd_samplers",
@@ -24,7 +25,7 @@ PARTS = (
     "upscaler",
     "processing",
 )
-OURS = ("lib_vidpaint.engines.webui", "lib_vidpaint.engines.forge")
+OURS = ("lib_vidpaint.engines.webui", "lib_vidpaint.engines.turns", "lib_vidpaint.engines.forge")
 
 
 @contextmanager
@@ -52,6 +53,8 @@ def _forget() -> None:
     for name in list(sys.modules):
         if name.split(".")[0] in ("modules", "modules_forge", "torch") or name in OURS:
             del sys.modules[name]
+            if name in OURS:
+                vars(sys.modules["lib_vidpaint.engines"]).pop(name.rpartition(".")[2], None)
 
 
 def checkpoint(

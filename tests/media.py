@@ -12,8 +12,9 @@ from typing import Any
 import av
 import numpy as np
 
+from lib_vidpaint.model import Mask
 from lib_vidpaint.pixels import pixel_format
-from lib_vidpaint.planes import Planes, to_frame
+from lib_vidpaint.planes import Planes, component_regions, to_frame
 
 
 @dataclass(frozen=True)
@@ -222,3 +223,11 @@ SOURCES: dict[str, Callable[[Path], Path]] = {
     "png-pal8": folder_with_palette,
     "jpeg-yuvj420p": partial(folder_of_pictures, "mjpeg", "yuvj420p", ".jpg"),
 }
+
+
+def changed_outside(a: Planes, b: Planes, region: Mask | None) -> int:
+    """How many samples differ between two pictures of one format and do not belong to the region (None: no region)."""
+    differ = [x != y for x, y in zip(a.arrays, b.arrays, strict=True)]
+    if region is not None:
+        differ = [d & ~inside for d, inside in zip(differ, component_regions(region, a.format))]
+    return sum(int(np.count_nonzero(d)) for d in differ)

@@ -19,9 +19,11 @@ from lib_vidpaint.model import Box
 from lib_vidpaint.planes import Planes
 
 ROOT = Path(__file__).parents[1]
-FEW = {"inpaint.batch_count": 1, "inpaint.batch_size": 2}
-# These say when something happened, so that they differ from run to run.
-TIMED = {"made.jsonl", "run.log", "package/run.log", "package/hashes.txt", ".lock"}
+FEW = {"inpaint.batch_count": 1, "inpaint.batch_size": 2, "keyframes.how": "seed", "keyframes.longest": 10}
+# These say when or where something happened, so that they differ from run to run.
+TIMED = {"made.jsonl", "run.log", ".lock"} | {
+    f"package/{name}" for name in ("run.log", "hashes.txt", "path.txt", "report.json", "report.html")
+}
 HOLE = Box(30, 20, 24, 20)
 
 

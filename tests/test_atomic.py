@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lib_vidpaint import atomic
-from lib_vidpaint.atomic import check_folder, inside, writing
+from lib_vidpaint.atomic import check_folder, inside, quoted, writing
 from lib_vidpaint.errors import ProjectError, VideoError
 
 
@@ -137,3 +138,21 @@ def test_folders_that_windows_cannot_hold(folder: str, words: str) -> None:
 @pytest.mark.parametrize("folder", ["/videos/my film", "/videos/it's (1) ü 🎬", "/videos/console/comics"])
 def test_usual_folders_are_fine_on_windows(folder: str) -> None:
     check_folder(Path(folder), windows=True)
+
+
+@pytest.mark.parametrize("name", ["plain-1.0", "my film", "Ann's", 'a "b"', "$HOME", "a;b", "`x`", "köttbullar"])
+def test_a_quoted_path_comes_back_from_the_shell(name: str, tmp_path: Path) -> None:
+    assert shlex.split(f"vidpaint run -o {quoted(tmp_path / name, windows=False)}")[-1] == str(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        (r"C:\films\p-1", r"C:\films\p-1"),
+        (r"C:\my films\p", r'"C:\my films\p"'),
+        (r"C:\a&b", r'"C:\a&b"'),
+        (r"C:\it's", r'"C:\it' + "'s\""),
+    ],
+)
+def test_a_quoted_path_of_windows(path: str, shown: str) -> None:
+    assert quoted(path, windows=True) == shown

@@ -34,7 +34,8 @@ DAMAGED = {
     ),
     "selection.json": ("selection.json", b"[{", "selection.json is damaged"),
     "selection of nothing": ("selection.json", b'[{"key": 0, "candidate": 77}]', "keyframe 0 has no candidate 77"),
-    "negative selection": ("selection.json", b'[{"key": 0, "candidate": -1}]', "count from 0"),
+    "negative selection": ("selection.json", b'[{"key": 0, "redo": -1}]', "count from 0"),
+    "own picture": ("selection.json", b'[{"key": 0, "candidate": -1}]', "own/000000/01.png"),
     "alpha": ("alpha/000003.png", b"", "alpha/000003.png is not a readable picture"),
     "frame table": ("frames.csv", b"frame,colour\n1,2\n", "frames.csv is damaged"),
 }
@@ -87,6 +88,7 @@ def test_a_source_that_changed_shows_both_hashes(footage: Footage, tmp_path: Pat
     assert "has changed since" in said
     assert known in said
     assert {name for name, stamp in stamps(tmp_path / "p").items() if before.get(name) != stamp} <= {
+        ".lock",
         "run.log",
         "made.jsonl",
     }

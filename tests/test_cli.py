@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -22,6 +24,7 @@ from projects import FEW, ROOT, command, copied, decoded, remade, stamps, vidpai
 
 from lib_vidpaint import __version__, session, settings
 from lib_vidpaint.errors import Cancelled
+from lib_vidpaint.project import Project
 from lib_vidpaint.regions import bounding_box
 from lib_vidpaint.stages import PRESETS, STAGES, Settings
 from lib_vidpaint.terminal import Terminal
@@ -156,9 +159,58 @@ def test_status_and_explain_of_a_finished_project(project: Path, capsys: Capture
     assert stamps(project) == before
 
 
+def test_status_says_that_a_run_is_going(project: Path, capsys: Capture) -> None:
+    with Project(project):
+        os.utime(project / ".lock", (time.time() - 192, time.time() - 192))
+        assert vidpaint("status", project) == 0
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"A run is going, for 0:03:1\d now\.", first)
+    assert len(lines) == len(STAGES)
+
+
+def test_hints_can_be_pasted(
+    footage: Footage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    folder = tmp_path / "Ann's film"
+
+    def stopped(*_: Any, **__: Any) -> None:
+        raise Cancelled
+
+    assert vidpaint("status", folder) == 2
+    monkeypatch.setattr(session, "run", stopped)
+    assert vidpaint("run", footage["source"], "-o", folder) == 130
+    hints = re.findall(r"`(vidpaint run .+?)`", capsys.readouterr().err)
+    assert [shlex.split(hint)[-1] for hint in hints] == [str(folder), str(folder)]
+
+
+SPANS = {
+    "beyond the end": ("0:00.2-0:09", "source.span ends at 9 s, but clip.mp4 at 0.56 s"),
+    "to the end": ("0:00.2-0:00.56", ""),
+    "a frame more": ("0:00.2-0:00.6", ""),
+    "open": ("0:00.2-", ""),
+}
+
+
+@pytest.mark.parametrize(("span", "words"), SPANS.values(), ids=SPANS)
+def test_a_span_that_ends_after_the_video_is_told(
+    span: str, words: str, footage: Footage, tmp_path: Path, capsys: Capture
+) -> None:
+    line = ["run", footage["source"], "-o", tmp_path / "p", "--mask", "box:10,10,20,20", "--until", "mask"]
+    assert vidpaint(*line, "--span", span) == 0
+    said = capsys.readouterr().err
+    assert words in said
+    assert ("source.span" in said) == bool(words)
+
+
+def test_a_span_that_begins_after_the_video_is_refused(footage: Footage, tmp_path: Path, capsys: Capture) -> None:
+    line = ["run", footage["source"], "-o", tmp_path / "p", "--mask", "box:10,10,20,20", "--span", "0:09-0:10"]
+    assert vidpaint(*line) == 2
+    assert "clip.mp4 has no frame in that span: it ends at 0.56 s." in capsys.readouterr().err
+
+
 def test_explain_gives_the_reason(project: Path, capsys: Capture) -> None:
-    with (project / "project.toml").open("a") as file:
-        file.write("\n[keyframes]\nmovement = 0.9\n")
+    text = (project / "project.toml").read_text()
+    (project / "project.toml").write_text(text.replace("[keyframes]\n", "[keyframes]\nmovement = 0.9\n"))
     assert vidpaint("explain", project) == 0
     out = capsys.readouterr().out
     assert "keyframes.movement was 0.5, is 0.9" in out
@@ -200,7 +252,7 @@ def test_verify_says_when_the_promise_is_broken(project: Path, footage: Footage,
 
 def test_a_new_preset_takes_back_what_the_last_one_set(project: Path, capsys: Capture) -> None:
     assert vidpaint("run", "-o", project, "--preset", "remove", "--composite.feather", "7", "--until", "mask") == 0
-    assert vidpaint("run", "-o", project, "--preset", "clothes", "--until", "mask") == 0
+    assert vidpaint("run", "-o", project, "--preset", "age", "--until", "mask") == 0
     text = (project / "project.toml").read_text()
     assert "grow" not in text
     assert "feather = 7.0" in text
@@ -255,8 +307,8 @@ def test_render_refuses_another_source(project: Path, tmp_path: Path, capsys: Ca
 
 def test_waiting_for_a_person(project: Path, capsys: Capture) -> None:
     assert vidpaint("run", "-o", project, "--select.how", "person") == 3
-    assert "have no choice yet (the first is keyframe 0)" in capsys.readouterr().err
     groups = json.loads((project / "groups.json").read_text())
+    assert f"have no choice yet (the first is keyframe {groups[0]['key']})" in capsys.readouterr().err
     (project / "selection.json").write_text(json.dumps([{"key": group["key"], "candidate": 1} for group in groups]))
     assert vidpaint("run", "-o", project) == 0
 

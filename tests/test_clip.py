@@ -11,12 +11,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from media import SOURCES, Recipe, folder_of_pictures, make, picture
+from media import SOURCES, Recipe, changed_outside, folder_of_pictures, make, picture
 
 from lib_vidpaint.clip import Clip, open_clip, read_planes_of
 from lib_vidpaint.errors import VideoError
 from lib_vidpaint.model import Color
-from lib_vidpaint.planes import Planes, changed_outside, to_frame
+from lib_vidpaint.planes import Planes, to_frame
 
 
 def same(a: Planes, b: Planes) -> bool:

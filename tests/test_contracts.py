@@ -21,7 +21,7 @@ from lib_vidpaint.stages import STAGES, Settings
 Footage = dict[str, Path]
 WORKING = [stage for stage in STAGES if stage.work]
 # Made only for a clip whose sound MP4 cannot hold, or for a user who brings an alpha white.
-SELDOM = {"master.mkv", "white/000042.png"}
+SELDOM = {"master.mkv", "white/000042.png", "found/000042.mp4", "found/cuts.json"}
 # A video's source may have a span but no rate of its own; fps is for folders of pictures.
 KNOBS = [leaf for leaf in settings.walk(Settings) if not leaf.knob.path and leaf.path != "source.span"]
 
@@ -30,7 +30,10 @@ KNOBS = [leaf for leaf in settings.walk(Settings) if not leaf.knob.path and leaf
 def everything(footage: Footage, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with every option on and one group that validation drops."""
     folder = tmp_path_factory.mktemp("everything") / "project"
-    values = {"extract.frames": "png", "validate.drop": True}
+    values = {
+        "extract.frames": "png", "validate.drop": True, "enhance.match": 0.5, "enhance.levels": 0.5,
+        "package.side_by_side": True, "package.wipe": True, "package.layer": "png",
+    }  # fmt: skip
     edit(folder, footage, values)
     verdicts = json.loads((folder / "verdicts.json").read_text())
     verdicts[1]["decision"] = "drop"
@@ -124,7 +127,7 @@ def another(leaf: Leaf) -> Any:
         return not leaf.default
     if leaf.kind in (int, float):
         return leaf.kind(leaf.knob.low if leaf.default != leaf.knob.low else leaf.knob.high)
-    return "24" if leaf.path == "source.fps" else "something else"
+    return "24" if leaf.path in ("source.fps", "keyframes.add", "keyframes.remove") else "something else"
 
 
 @pytest.mark.parametrize("leaf", [leaf for leaf in KNOBS if another(leaf) is not None], ids=lambda leaf: leaf.path)

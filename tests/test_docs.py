@@ -20,3 +20,8 @@ def test_every_setting_and_stage_has_its_place() -> None:
     pages = docs.stages_page()
     assert all(f"## {number} {stage.name}\n" in pages for number, stage in enumerate(STAGES, 1))
     assert "None" not in pages
+
+
+@pytest.mark.parametrize("leaf", list(settings.walk(Settings)), ids=lambda leaf: leaf.path)
+def test_a_value_that_is_shown_can_be_typed(leaf: settings.Leaf) -> None:
+    assert settings.parse(leaf, settings.shown(leaf.default)) == leaf.default

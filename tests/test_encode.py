@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from media import SOURCES, Recipe, make, picture
+from media import SOURCES, Recipe, changed_outside, make, picture
 
 from lib_vidpaint.clip import Clip, open_clip
 from lib_vidpaint.encode import (
@@ -25,7 +25,7 @@ from lib_vidpaint.encode import (
 )
 from lib_vidpaint.errors import VideoError
 from lib_vidpaint.model import Color, VideoInfo
-from lib_vidpaint.planes import Planes, changed_outside, view
+from lib_vidpaint.planes import Planes, view
 
 
 def write_master(clip: Clip, path: Path) -> Writer:

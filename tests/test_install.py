@@ -79,8 +79,15 @@ def test_it_adds_what_fits_and_leaves_out_what_would_change_the_host(environment
     assert not any(line.startswith("scenedetect") for line in after)
     assert "scenedetect>=0.7,<0.8 was not installed, so finding shot cuts is off: pip finds no version" in said
 
-    wheel(environment.wheels, "scenedetect", "0.7.0")
+    wheel(environment.wheels, "opencv_python", "4.10.0")
+    wheel(environment.wheels, "opencv_contrib_python_headless", "4.10.0")
+    wheel(environment.wheels, "platformdirs", "4.0")
+    environment.pip("install", "opencv_contrib_python_headless")
+    wheel(environment.wheels, "scenedetect", "0.7.0", "opencv-python", "platformdirs")
     assert "installed scenedetect" in environment.run(ROOT / "install.py")
+    after = {line.split("==")[0].replace("_", "-") for line in environment.pip("freeze").split()}
+    assert {"scenedetect", "platformdirs"} <= after
+    assert "opencv-python" not in after, "there is an OpenCV of another kind"
     begun = time.perf_counter()
     assert environment.run(ROOT / "install.py") == ""
     assert time.perf_counter() - begun < 1

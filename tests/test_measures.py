@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lib_vidpaint.measures import FrameMeasures, Limits, Validator, judge, report_csv
+from lib_vidpaint.measures import FrameMeasures, Limits, Validator, _followed, judge, report_csv
 from lib_vidpaint.model import Frame, Mask, Verdict
 
 SIZE = (120, 200)
@@ -124,6 +124,15 @@ def test_a_gap_in_the_frames_is_no_change() -> None:
     assert not math.isnan(validator.add(6, source, mush(0, source), mask).warp_ratio)
     validator.add(7, source, source, np.zeros_like(mask))
     assert math.isnan(validator.add(8, source, source, mask).colour)
+
+
+def test_what_came_in_from_outside_the_picture_was_not_followed() -> None:
+    """Everything moves 6 pixels to the right: the 6 columns on the left have nothing to be compared with."""
+    field = np.zeros((*SIZE, 2), np.float32)
+    field[..., 0] = -6
+    found = _followed(field, -field, np.full(SIZE, 255, np.uint8))
+    assert not found[:, :5].any()
+    assert found[:, 6:].all()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (8, 40), (15, 15), (16, 16), (1200, 30)], ids=str)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lib_vidpaint.keyframing import COLOUR_SEEN, MOTION_SEEN
+from lib_vidpaint.lastkey import COLOUR_SEEN, MOTION_SEEN
 from lib_vidpaint.model import Frame, Mask
 from lib_vidpaint.motion import colour_difference, motion_difference, scaled, with_room
 from lib_vidpaint.motion import region_box as box_of

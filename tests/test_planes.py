@@ -3,7 +3,7 @@ from __future__ import annotations
 import av
 import numpy as np
 import pytest
-from media import picture
+from media import changed_outside, picture
 
 from lib_vidpaint.errors import VideoError
 from lib_vidpaint.model import Box, Color
@@ -11,7 +11,6 @@ from lib_vidpaint.pixels import pixel_format
 from lib_vidpaint.planes import (
     Planes,
     apply_edit,
-    changed_outside,
     component_regions,
     from_frame,
     matrix_of,

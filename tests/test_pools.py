@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lib_vidpaint.pools import Here, Pool, Threads
+from lib_vidpaint.pools import Here, Pool, Threads, ahead
 
 POOLS = {"here": Here(), "one thread": Threads(1), "three threads": Threads(3)}
 BOUND = 4
@@ -97,3 +97,51 @@ def test_nothing_runs_after_it_was_closed(pool: Pool) -> None:
     count = len(begun)
     time.sleep(0.05)
     assert len(begun) == count <= 1 + BOUND
+
+
+def test_what_is_read_ahead_comes_in_order_and_not_far_ahead() -> None:
+    read = []
+
+    def items() -> Iterator[int]:
+        for number in range(50):
+            read.append(number)
+            yield number
+
+    found = []
+    for item in ahead(items(), 3):
+        found.append(item)
+        assert len(read) <= len(found) + 3
+    assert found == list(range(50))
+
+
+def test_reading_ahead_goes_on_while_an_item_is_used() -> None:
+    reached = threading.Event()
+
+    def items() -> Iterator[int]:
+        yield 0
+        reached.set()
+        yield 1
+
+    reading = ahead(items())
+    assert next(reading) == 0
+    assert reached.wait(5)
+
+
+def test_an_error_while_reading_ahead_comes_after_what_was_read() -> None:
+    def items() -> Iterator[int]:
+        yield from (1, 2)
+        raise ValueError("torn")
+
+    reading = ahead(items())
+    assert [next(reading), next(reading)] == [1, 2]
+    with pytest.raises(ValueError, match="torn"):
+        next(reading)
+
+
+def test_closing_ends_the_thread_that_reads_ahead() -> None:
+    before = threading.active_count()
+    reading = ahead(iter(range(1000)))
+    next(reading)
+    assert threading.active_count() == before + 1
+    reading.close()
+    assert threading.active_count() == before

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
+import threading
+import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fakes import Steps
 from projects import ROOT, copied, edit, remade, stamps
 
 from lib_vidpaint import session
-from lib_vidpaint.errors import ProjectError, SettingsError
-from lib_vidpaint.project import Project
+from lib_vidpaint.errors import Cancelled, ProjectError, SettingsError
+from lib_vidpaint.progress import Progress
+from lib_vidpaint.project import Project, _locked, digest_given, seconds_at_work
 from lib_vidpaint.settings import put
 from lib_vidpaint.stages import Settings
 
@@ -38,9 +44,70 @@ def test_a_second_process_is_refused_and_a_dead_one_forgotten(tmp_path: Path) ->
         Project(folder)
     assert stamps(folder) == before
     Project(folder, writable=False).close()
+    assert 0 <= (seconds_at_work(folder) or -1) < 60
+    os.utime(folder / ".lock", (time.time() - 4000, time.time() - 4000))
+    assert 4000 <= (seconds_at_work(folder) or -1) < 4060
+    with pytest.raises(ProjectError, match="for 1:06:"):
+        Project(folder)
     holder.kill()
     holder.communicate()
+    assert seconds_at_work(folder) is None
     Project(folder).close()
+    assert time.time() - (folder / ".lock").stat().st_mtime < 60
+
+
+def test_a_look_at_who_works_does_not_keep_a_run_from_starting(tmp_path: Path) -> None:
+    Project(tmp_path).close()
+    with (tmp_path / ".lock").open("rb") as looking:
+        assert _locked(looking, shared=True)
+        threading.Timer(0.02, looking.close).start()
+        Project(tmp_path).close()
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["below a file", "read-only"])
+def test_a_memory_that_cannot_be_written_is_named(
+    there: bool, footage: Footage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    home.touch()
+    monkeypatch.setenv("VIDPAINT_HOME", str(home))
+    if there:
+        home.unlink()
+        real = Path.mkdir
+
+        def mkdir(path: Path, *given: Any, **options: Any) -> None:
+            if home in (path, *path.parents):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            real(path, *given, **options)
+
+        monkeypatch.setattr(Path, "mkdir", mkdir)
+    with pytest.raises(ProjectError, match="VIDPAINT_HOME") as raised:
+        edit(tmp_path / "p", footage, until="mask")
+    assert f"remembered in {home}, which cannot be written: " in str(raised.value)
+    assert os.strerror(errno.EACCES if there else errno.ENOTDIR) in str(raised.value)
+
+
+def test_reading_the_source_for_the_first_time_reports_itself(tmp_path: Path) -> None:
+    class Reading(Progress):
+        def show(self, text: str, done: int, total: int) -> None:
+            shown.append((text, done, total))
+
+    shown: list[tuple[str, int, int]] = []
+    film = tmp_path / "film.mp4"
+    film.write_bytes(bytes(5_500_000))
+    assert digest_given(film, Reading()) == digest_given(film)
+    assert shown == [("checking the source (MB)", done, 6) for done in (2, 3, 4, 5, 6)]
+    stopped = Reading()
+    stopped.cancel()
+    with pytest.raises(Cancelled):
+        digest_given(film, stopped)
+
+
+def test_a_new_project_says_that_it_reads_the_source(footage: Footage, tmp_path: Path) -> None:
+    first, second = Steps(), Steps()
+    edit(tmp_path / "p", footage, until="mask", progress=first)
+    edit(tmp_path / "p", footage, until="mask", progress=second)
+    assert (first.count["checking the source (MB)"], second.count["checking the source (MB)"]) == (1, 0)
 
 
 def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:

@@ -44,8 +44,8 @@ class Clip:
     def offset_key(self, position: int) -> KeyLayer:
         return self.key(position, np.clip(self.frames[position].astype(int) + TINT, 0, 255))
 
-    def run(self, keys: list[KeyLayer], mode: Carry, **options: object) -> list[np.ndarray]:
-        pictures = list(carry(self.frames, self.masks, self.indices, keys, mode, **options))
+    def run(self, keys: list[KeyLayer], how: Carry, **options: object) -> list[np.ndarray]:
+        pictures = list(carry(self.frames, self.masks, self.indices, keys, how, **options))
         assert len(pictures) == len(self.frames)
         assert all(np.isfinite(p).all() and p.min() >= 0 and p.max() <= 255 for p in pictures)
         return pictures
@@ -107,6 +107,18 @@ def test_a_painted_pattern_rides_on_the_subject() -> None:
 
 def test_a_removed_object_leaves_a_steady_wall_under_a_pan() -> None:
     clip = Clip(speed=2.5, pan=-1.5, width=130)
+    keys = [clip.key(at, clip.walls[at]) for at in (0, 8)]
+    for picture, wall, mask in zip(clip.run(keys, "background"), clip.walls, clip.masks):
+        assert np.abs(picture - wall)[mask > 0].mean() < 2
+
+
+def test_a_fill_follows_what_is_near_it_and_not_the_crowd_around() -> None:
+    clip = Clip(speed=2.5, pan=-1.5, height=160, width=130)
+    crowd, far = noise(160, 240, 11), np.r_[0:40, 120:160]
+    for at, (frame, wall, mask) in enumerate(zip(clip.frames, clip.walls, clip.masks)):
+        for picture in (frame, wall):
+            picture[far] = crowd[far, 30 + 6 * at : 160 + 6 * at]
+        assert not mask[far].any()
     keys = [clip.key(at, clip.walls[at]) for at in (0, 8)]
     for picture, wall, mask in zip(clip.run(keys, "background"), clip.walls, clip.masks):
         assert np.abs(picture - wall)[mask > 0].mean() < 2
@@ -205,3 +217,97 @@ class TestOddMaterial:
         key = KeyLayer(0, frames[0], np.full((40, 50, 3), 130, np.uint8), masks[0])
         for picture in carry(frames, masks, range(4), [key], mode):
             assert np.abs(picture - 130).max() < 1
+
+
+@pytest.mark.parametrize(("mode", "kept"), [("difference", True), ("pixels", False)], ids=["difference", "pixels"])
+def test_the_mode_says_whose_detail_shows(mode: str, kept: bool) -> None:
+    clip = Clip(count=3, speed=0)
+    grain = np.random.default_rng(4).integers(-12, 13, clip.frames[1].shape)
+    clip.frames[1] = np.clip(clip.frames[0].astype(int) + grain, 0, 255).astype(np.uint8)
+    picture = clip.run([clip.offset_key(0), clip.offset_key(2)], "surface", mode=mode)[1]
+    plain = np.clip(clip.frames[0].astype(int) + TINT, 0, 255)
+    inside = clip.masks[1] > 0
+    detail, wanted = (picture - plain)[inside], grain[inside]
+    share = float((detail * wanted).sum() / (wanted**2).sum())
+    assert share > 0.9 if kept else share < 0.1
+
+
+def tinted(frame: np.ndarray) -> np.ndarray:
+    return np.clip(frame.astype(int) + TINT, 0, 255)
+
+
+def off(clip: Clip, picture: np.ndarray, at: int) -> float:
+    """How far a carried tint is off, inside the mask."""
+    return float(np.abs(picture - tinted(clip.frames[at]))[clip.masks[at] > 0].mean())
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_passes_in_front_is_not_painted_over(mode: Carry) -> None:
+    clip = Clip(speed=1)
+    bar = noise(72, 12, 5)
+    for at, (frame, mask) in enumerate(zip(clip.frames, clip.masks)):
+        frame[:, 4 + 9 * at : 16 + 9 * at] = bar
+        mask[:, 4 + 9 * at : 16 + 9 * at] = 0
+    pictures = clip.run([clip.offset_key(0), clip.offset_key(8)], mode)
+    for at, picture in enumerate(pictures):
+        assert np.array_equal(picture[:, 4 + 9 * at : 16 + 9 * at], bar)
+        if mode == "surface":
+            assert off(clip, picture, at) < 3
+
+
+@pytest.mark.parametrize("key", [4, 8], ids=["half in", "wholly in"])
+@pytest.mark.parametrize("leaving", [False, True], ids=["entering", "leaving"])
+def test_a_subject_comes_and_goes(key: int, leaving: bool) -> None:
+    clip = Clip(speed=5)
+    clip.frames, clip.masks = ([x[:, 45:] for x in row] for row in (clip.frames, clip.masks))
+    if leaving:
+        clip.frames, clip.masks = clip.frames[::-1], clip.masks[::-1]
+        key = 8 - key
+    seen = [at for at, mask in enumerate(clip.masks) if mask.any()]
+    pictures = clip.run([clip.offset_key(key)], "surface")
+    for at in seen:
+        assert off(clip, pictures[at], at) < 4
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("places", [[0], [0, 8], [0, 3, 4]], ids=["one key", "two", "two in a row"])
+def test_a_still_clip_does_not_shimmer(mode: Carry, places: list[int]) -> None:
+    clip = Clip(speed=0)
+    edited = np.clip(clip.frames[0].astype(int) // 2 + noise(72, 110, 9) // 2, 0, 255)
+    pictures = [np.rint(p).astype(np.uint8) for p in clip.run([clip.key(at, edited) for at in places], mode)]
+    assert all(np.array_equal(p, pictures[0]) for p in pictures)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_group_of_one_frame(mode: Carry) -> None:
+    clip = Clip(count=3)
+    clip.frames, clip.masks, clip.indices = clip.frames[1:2], clip.masks[1:2], range(101, 102)
+    key = clip.offset_key(0)
+    assert np.array_equal(clip.run([key], mode)[0], key.edited)
+
+
+@pytest.mark.parametrize("places", [[0, 8], [0]], ids=["between keys", "after a key"])
+def test_a_flash_spoils_no_other_frame(places: list[int]) -> None:
+    clip = Clip()
+    clip.frames[4] = np.clip(clip.frames[4].astype(int) // 3 + 150, 0, 255).astype(np.uint8)
+    pictures = clip.run([clip.offset_key(at) for at in places], "surface")
+    assert max(off(clip, pictures[at], at) for at in (3, 5, 7)) < 3
+    change = (pictures[4] - clip.frames[4])[clip.masks[4] > 0].mean(axis=0)
+    assert change[0] > 5
+    assert change[1] < 0
+
+
+def test_a_key_without_a_mask_is_passed_over() -> None:
+    clip = Clip()
+    empty = KeyLayer(104, clip.frames[4], clip.frames[4], np.zeros_like(clip.masks[4]))
+    keys = [clip.offset_key(0), clip.offset_key(8)]
+    with_it, without = (clip.run(row, "surface") for row in ([keys[0], empty, keys[1]], keys))
+    assert all(np.array_equal(a, b) for a, b in zip(with_it, without))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_two_keys_in_a_row_that_are_the_same(mode: Carry) -> None:
+    clip = Clip(count=4, speed=0)
+    keys = [clip.offset_key(at) for at in (1, 2)]
+    for at, picture in enumerate(clip.run(keys, mode, harmonise=True)):
+        assert np.abs(picture - keys[0].edited).max() <= 1, at

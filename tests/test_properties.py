@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from fractions import Fraction
 from types import SimpleNamespace
@@ -14,11 +15,13 @@ from hypothesis import strategies as st
 
 from lib_vidpaint.crops import crop_around
 from lib_vidpaint.errors import ProjectError
+from lib_vidpaint.footage import Footage, segmented
 from lib_vidpaint.groups import Delivery, Patch, Render
-from lib_vidpaint.keyframing import Score, groups, score
+from lib_vidpaint.lastkey import seed
 from lib_vidpaint.ledger import Finished, Input, Made
 from lib_vidpaint.model import AudioStream, Box, Choice, Color, Group, Verdict, VideoInfo, from_json, to_json
 from lib_vidpaint.regions import Regions, bounding_box
+from lib_vidpaint.segments import groups, segments
 
 FEW = settings(max_examples=60, deadline=None)
 sides = st.integers(1, 200)
@@ -83,28 +86,24 @@ def test_a_crop_holds_its_region_inside_the_frame_in_multiples(
 
 
 @st.composite
-def scored(draw: st.DrawFn) -> tuple[list[Score], list[bool]]:
+def shots_and_keys(draw: st.DrawFn) -> tuple[list[int], list[bool], list[int]]:
     count = draw(st.integers(1, 40))
-    shown = draw(st.lists(st.booleans(), min_size=count, max_size=count))
-    cuts = draw(st.lists(st.booleans(), min_size=count, max_size=count))
-    keys = draw(st.lists(st.booleans(), min_size=count, max_size=count))
-    shot, scores = 0, []
-    for i in range(count):
-        shot += cuts[i] or (i > 0 and shown[i] != shown[i - 1])
-        scores.append(Score(i, 0, 0, 0, 0, 0, 0, shot, keys[i] and shown[i]))
-    return scores, shown
+    shown, cuts, keys = (draw(st.lists(st.booleans(), min_size=count, max_size=count)) for _ in range(3))
+    shots = list(itertools.accumulate(int(cut) for cut in cuts))
+    return shots, shown, [i for i in range(count) if keys[i]]
 
 
 @FEW
-@given(scored())
-def test_groups_hold_every_shown_frame_once(case: tuple[list[Score], list[bool]]) -> None:
-    scores, shown = case
-    made = groups(scores, shown)
+@given(shots_and_keys())
+def test_groups_hold_every_shown_frame_once(case: tuple[list[int], list[bool], list[int]]) -> None:
+    shots, shown, keys = case
+    made = groups(segments(shots, shown, keys))
     held = [i for group in made for i in range(group.start, group.stop)]
     assert held == [i for i, seen in enumerate(shown) if seen]
+    assert {key for key in keys if shown[key]} <= {group.key for group in made}
     for group in made:
         assert group.start <= group.key < group.stop
-        assert {scores[i].shot for i in range(group.start, group.stop)} == {group.shot}
+        assert {shots[i] for i in range(group.start, group.stop)} == {group.shot}
 
 
 @settings(max_examples=12, deadline=None)
@@ -114,10 +113,13 @@ def test_a_still_clip_is_one_group_for_each_shot(count: int, cuts: list[int], mo
     mask = np.zeros((24, 32), np.uint8)
     mask[6:18, 8:24] = 255
     starts = sorted({0, *(cut for cut in cuts if cut < count)})
-    shown = [True] * count
     cuts = SimpleNamespace(starts=starts, add=lambda frame: None)
-    scores = score(lambda: ((frame, mask) for _ in range(count)), cuts, movement, 0.5, longest, shown)
-    assert [group.start for group in groups(scores, shown)] == starts
+
+    def frames() -> Any:
+        return ((frame, mask) for _ in range(count))
+
+    found, _ = segmented(frames, cuts, [True] * count)
+    assert sorted(seed(Footage(frames, count, found), movement, 0.5, longest, 1).reasons) == starts
 
 
 finite = st.floats(allow_nan=False, allow_infinity=False)

@@ -97,7 +97,7 @@ RENDERED = {"render.json", "master.mp4", "share.mp4", "package"}
 MEASURED = {"measures", "report.csv", "verdicts.json", "filled.json"}
 REDONE: dict[str, tuple[dict[str, Any], set[str]]] = {
     "package.comparison": ({"package.comparison": False}, {"project.toml", "package"}),
-    "assemble.crf": ({"assemble.crf": 30.0}, {"project.toml", *RENDERED}),
+    "assemble.crf": ({"assemble.crf": 30.0}, {"project.toml", "share.mp4", "package"}),
     "validate.z": ({"validate.z": 9.0}, {"project.toml", "report.csv", "verdicts.json", "package"}),
     "composite.feather": (
         {"composite.feather": 6.0},

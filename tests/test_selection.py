@@ -6,12 +6,16 @@ import json
 from pathlib import Path
 
 import pytest
+from fakes import Recorder
 from projects import copied, edit
 
-from lib_vidpaint import selection, viewing
-from lib_vidpaint.errors import ProjectError
+from lib_vidpaint import selection, session, viewing
+from lib_vidpaint.candidates import read_label
+from lib_vidpaint.errors import ProjectError, SettingsError
 from lib_vidpaint.groups import candidate_file, read_groups
+from lib_vidpaint.model import Repaint
 from lib_vidpaint.project import Folder
+from lib_vidpaint.stages.inpaint import InpaintSettings, painted_with
 
 
 @pytest.fixture
@@ -40,7 +44,7 @@ def test_choose_drop_redo_and_undo_all_of_it(project: Folder) -> None:
     selection.redo(project, key)
     assert selection.gallery(project, 2)[0].decision == "redo"
     assert selection.gallery(project, 2)[0].candidates == ()
-    assert written(project) == [{"key": key, "redo": 1}]
+    assert written(project) == [{"key": key, "redo": 1, "first": 2}]
     assert [selection.undo(project) for _ in range(4)] == [True, True, True, False]
     assert written(project) == []
 
@@ -49,12 +53,10 @@ def test_a_second_redo_paints_a_third_round(project: Folder) -> None:
     key = read_groups(project)[0].key
     selection.redo(project, key)
     selection.redo(project, key)
-    assert written(project) == [{"key": key, "redo": 2}]
+    assert written(project) == [{"key": key, "redo": 2, "first": 2}]
 
 
-@pytest.mark.parametrize(
-    ("candidate", "what"), [(2, "no candidate"), (-1, "no candidate")], ids=["missing", "negative"]
-)
+@pytest.mark.parametrize(("candidate", "what"), [(2, "no candidate"), (-1, "no candidate")], ids=["missing", "own"])
 def test_a_picture_that_is_not_there_is_refused(candidate: int, what: str, project: Folder) -> None:
     with pytest.raises(ProjectError, match=what):
         selection.choose(project, read_groups(project)[0].key, candidate)
@@ -79,3 +81,114 @@ def test_the_next_run_heeds_it(finished: Path, footage: dict[str, Path], tmp_pat
     choices = {choice["key"]: choice for choice in json.loads(project.path("choices.json").read_text())}
     if len(picks) > 1:
         assert choices[key].get("candidate") == other
+
+
+@pytest.fixture
+def painted(footage: dict[str, Path], tmp_path: Path) -> Folder:
+    """A project that the recorder painted, two candidates for each keyframe."""
+    edit(tmp_path / "painted", footage, {"inpaint.prompt": "a hat"}, until="select", engine=Recorder())
+    return Folder(tmp_path / "painted")
+
+
+def again(project: Folder, footage: dict[str, Path], **values: object) -> Recorder:
+    """Run it again up to select; gives the engine with what it was asked for."""
+    engine = Recorder()
+    session.run(
+        project.folder, {f"inpaint.{name}": value for name, value in values.items()}, until="select", engine=engine
+    )
+    return engine
+
+
+def test_a_round_with_values_of_its_own(painted: Folder, footage: dict[str, Path]) -> None:
+    key = read_groups(painted)[0].key
+    before = [painted.path(candidate_file(key, n)).read_bytes() for n in (0, 1)]
+    selection.redo(painted, key, Repaint(prompt="a <b>cap</b>", denoise=0.5, seed=77))
+    (job,) = again(painted, footage).jobs
+    assert (job.prompt, job.negative_prompt, job.denoise, job.seeds) == ("a <b>cap</b>", "", 0.5, (77, 78))
+    label = read_label(painted.path(candidate_file(key, 2)))
+    assert (label.seed, label.special) == ("77", 'prompt "a <b>cap</b>", denoise 0.5')
+    assert [painted.path(candidate_file(key, n)).read_bytes() for n in (0, 1)] == before
+    (first, *_) = viewing.gallery(painted.folder)
+    assert (first.candidates, first.earlier, first.decision) == ((2, 3), (0, 1), "ranked")
+    assert not again(painted, footage).jobs
+
+
+def test_they_hold_for_that_round_only(painted: Folder, footage: dict[str, Path]) -> None:
+    key = read_groups(painted)[0].key
+    selection.redo(painted, key, Repaint(denoise=0.5, seed=77))
+    again(painted, footage)
+    selection.redo(painted, key)
+    (job,) = again(painted, footage).jobs
+    assert job.denoise == 1.0
+    assert job.seeds == (5, 6)
+    assert viewing.gallery(painted.folder)[0].earlier == (0, 1, 2, 3)
+
+
+def test_a_candidate_of_an_earlier_round_can_still_be_chosen(painted: Folder, footage: dict[str, Path]) -> None:
+    key = read_groups(painted)[0].key
+    selection.redo(painted, key)
+    again(painted, footage)
+    selection.choose(painted, key, 0)
+    assert not again(painted, footage).jobs
+    choices = {one["key"]: one for one in json.loads(painted.path("choices.json").read_text())}
+    assert choices[key].get("candidate") == 0
+
+
+def test_fewer_candidates_do_not_paint_over_an_earlier_round(painted: Folder, footage: dict[str, Path]) -> None:
+    key = read_groups(painted)[0].key
+    before = painted.path(candidate_file(key, 1)).read_bytes()
+    selection.redo(painted, key, Repaint(denoise=0.25))
+    again(painted, footage, batch_count=1, batch_size=1)
+    assert painted.path(candidate_file(key, 1)).read_bytes() == before
+    assert viewing.gallery(painted.folder)[0].candidates == (2,)
+
+
+def test_a_candidate_of_another_crop_is_refused_with_a_sentence(painted: Folder, footage: dict[str, Path]) -> None:
+    key = read_groups(painted)[0].key
+    selection.redo(painted, key)
+    again(painted, footage)
+    selection.choose(painted, key, 0)
+    with pytest.raises(ProjectError, match=candidate_file(key, 0)):
+        again(painted, footage, context=0.9)
+
+
+def test_dropped_keyframes_and_those_with_an_own_picture_are_not_painted(
+    painted: Folder, footage: dict[str, Path]
+) -> None:
+    key = read_groups(painted)[0].key
+    selection.drop(painted, key)
+    jobs = again(painted, footage, prompt="another").jobs
+    assert len(jobs) == len(read_groups(painted)) - 1
+
+
+WRONG = {
+    "denoise too high": ({"denoise": 1.5}, "denoise: 1.5 is not a number from 0 to 1"),
+    "denoise as text": ({"denoise": "much"}, "denoise"),
+    "a negative seed": ({"seed": -1}, "seed: -1 is not"),
+    "a prompt of numbers": ({"prompt": 7}, "prompt"),
+    "another setting": ({"checkpoint": "x"}, "checkpoint"),
+}
+
+
+@pytest.mark.parametrize(("paint", "words"), WRONG.values(), ids=WRONG)
+def test_values_that_no_setting_allows_are_refused(
+    paint: dict[str, object], words: str, painted: Folder, footage: dict[str, Path]
+) -> None:
+    key = read_groups(painted)[0].key
+    painted.path("selection.json").write_text(json.dumps([{"key": key, "redo": 1, "paint": paint}]))
+    with pytest.raises(ProjectError, match=words) as caught:
+        again(painted, footage)
+    assert "selection.json" in str(caught.value)
+
+
+def test_the_page_gets_the_same_refusal() -> None:
+    with pytest.raises(SettingsError, match="denoise: 2"):
+        painted_with(InpaintSettings(), Repaint(denoise=2.0))
+
+
+def test_the_pace_is_kept(painted: Folder, footage: dict[str, Path]) -> None:
+    found = viewing.remaining(painted.folder)
+    assert found.images == 0
+    assert found.seconds is not None
+    selection.redo(painted, read_groups(painted)[0].key)
+    assert viewing.remaining(painted.folder).images == 2

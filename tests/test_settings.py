@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as trials
 from hypothesis import strategies as st
 
 from lib_vidpaint import settings
@@ -118,9 +119,12 @@ def other_values(leaf: Leaf) -> st.SearchStrategy[Any]:
         return st.integers(int(leaf.knob.low or 0), int(leaf.knob.high or 0))
     if leaf.kind is float:
         return st.floats(leaf.knob.low, leaf.knob.high, allow_nan=False)
+    if leaf.path in ("keyframes.add", "keyframes.remove"):
+        return st.lists(st.integers(0, 999999)).map(lambda numbers: ", ".join(map(str, numbers)))
     return st.text()
 
 
+@trials(deadline=None)
 @given(st.fixed_dictionaries({}, optional={p: other_values(leaf) for p, leaf in LEAVES.items() if not leaf.knob.local}))
 def test_toml_round_trip(values: dict[str, Any]) -> None:
     changed = settings.put(Settings(), values)

@@ -26,7 +26,7 @@ def form(engine: str = "webui") -> controls.Form:
 
 def test_every_knob_has_a_control_with_its_own_label_and_id() -> None:
     made = form().controls
-    assert list(made) == [leaf.path for leaf in walk(Settings)]
+    assert list(made) == [leaf.path for leaf in walk(Settings) if leaf.path not in controls.FLAG_ONLY]
     assert len({control.label for control in made.values()}) == len(made)
     assert made["inpaint.denoise"].label == "Denoising strength"
     assert made["keyframes.movement"].elem_id == "vidpaint_keyframes_movement"
@@ -35,7 +35,7 @@ def test_every_knob_has_a_control_with_its_own_label_and_id() -> None:
 def test_the_controls_hold_the_defaults() -> None:
     made = form()
     assert made.values([control.value for control in made.controls.values()]) == {
-        leaf.path: leaf.default for leaf in walk(Settings)
+        leaf.path: leaf.default for leaf in walk(Settings) if leaf.path not in controls.FLAG_ONLY
     }
 
 
@@ -196,3 +196,20 @@ def test_titles_and_order(spaces: Workspaces) -> None:
     assert [space.id for space in spaces.all()] == [made.id]
     assert made.title.startswith("clip.mp4 · ")
     assert isinstance(spaces.open(made.title), Workspace)
+
+
+def test_sentences_name_controls_as_the_page_does() -> None:
+    assert controls.worded("run again with --inpaint.steps 5") == "run again with “Sampling steps” 5"
+    assert controls.worded("inpaint.steps: 0 is not a whole number") == "“Sampling steps”: 0 is not a whole number"
+    for text in ("see a/mask.path", "alpha.png is missing", "the file mask.path.png", "e.g. this"):
+        assert controls.worded(text) == text
+
+
+def test_several_styles_are_one_knob() -> None:
+    made = form()
+    given = {path: control.value for path, control in made.controls.items()} | {
+        "inpaint.styles": ["Winter", "Old film"]
+    }
+    assert made.values(list(given.values()))["inpaint.styles"] == "Winter;Old film"
+    assert made.held("inpaint.styles", "Winter; Old film") == ["Winter", "Old film"]
+    assert made.held("inpaint.prompt", "a;b") == "a;b"

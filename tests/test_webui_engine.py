@@ -235,8 +235,11 @@ def idle(host: Any) -> bool:
 
 
 @pytest.mark.parametrize(("button", "error"), [("interrupt", Cancelled), ("skip", Skipped)], ids=["interrupt", "skip"])
-def test_a_half_done_picture_is_dropped(host: Any, button: str, error: type[Exception]) -> None:
+def test_a_half_done_picture_is_dropped_and_never_decoded(
+    host: Any, monkeypatch: pytest.MonkeyPatch, button: str, error: type[Exception]
+) -> None:
     press(host, button)
+    monkeypatch.setattr(host.processing, "_decode", lambda *_: pytest.fail("decoding takes longer than a step"))
     with pytest.raises(Cancelled) as raised:
         opened().inpaint(job())
     assert raised.type is error

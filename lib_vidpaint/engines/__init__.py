@@ -16,13 +16,16 @@ MULTIPLES = {
     "webui": 64,
 }  # of a crop's sides, by engine; a project can be finished where its engine is not
 
+SEES_DONORS = {"builtin"}  # engines that look at `InpaintJob.donors`; for others none are read
+
 
 @dataclass(frozen=True)
 class Sampling:
     """How an engine with a diffusion model paints; the words and ranges are the WebUI's. Other engines take no notice.
 
     resize 0 brings the crop to the size that the checkpoint was trained on, 1 leaves its scale. `vae` and `refiner` ''
-    mean what the host uses now and none. `scripts` is JSON as the WebUI's API takes `alwayson_scripts`.
+    mean what the host uses now and none. `scripts` is JSON as the WebUI's API takes `alwayson_scripts`; `styles` are the
+    names of prompt styles with ; between them.
     """
 
     sampler: str = "DPM++ 2M"
@@ -36,6 +39,7 @@ class Sampling:
     refiner: str = ""
     refiner_switch_at: float = 0.8
     scripts: str = ""
+    styles: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +71,15 @@ class Painted:
     infotext: str = ""
 
 
+@dataclass(frozen=True, eq=False)
+class Glimpse:
+    """A look at a batch that is being painted: the sampling step it is at, and a preview, RGB uint8 (H, W, 3), if any."""
+
+    step: int
+    steps: int
+    picture: Frame | None = None
+
+
 class Engine(Protocol):
     """Paints crops and upscales. Frames are RGB uint8; a painted result has its crop's size, an upscaled one `scale`
     times it. Pixels outside the mask may come back different: the caller composites. A picture that was interrupted
@@ -76,7 +89,7 @@ class Engine(Protocol):
     multiple: int
 
     def names(self, kind: str) -> list[str]:
-        """What there is to choose from: kind is `checkpoint`, `vae`, `sampler`, `scheduler`, `script` or `upscaler`."""
+        """What there is to choose from: kind is `checkpoint`, `vae`, `sampler`, `scheduler`, `style`, `script` or `upscaler`."""
         ...
 
     def prepared(self, sampling: Sampling | None = None) -> AbstractContextManager[tuple[str, ...]]:

@@ -9,7 +9,13 @@ from threading import current_thread, main_thread
 from typing import Any
 
 from modules_forge import main_thread as host_thread
-from modules_forge.main_entry import checkpoint_change, module_list, modules_change, refresh_model_loading_parameters
+from modules_forge.main_entry import (
+    checkpoint_change,
+    module_list,
+    modules_change,
+    refresh_model_loading_parameters,
+    refresh_models,
+)
 
 KEYS = ("sd_model_checkpoint", "forge_additional_modules")
 
@@ -29,6 +35,10 @@ class Forge:
     def module_names(self) -> list[str]:
         """The VAEs and text encoders by file name."""
         return list(module_list)
+
+    def refresh(self) -> None:
+        """Look for checkpoints, VAEs and text encoders that came since."""
+        refresh_models()
 
     def switch(self, checkpoint: str, vae: str) -> None:
         """Have this checkpoint loaded with the next picture, and this VAE unless it is '' (the user's)."""

@@ -29,6 +29,7 @@ from ..errors import Cancelled, EngineError, Skipped
 from ..model import Frame
 from . import MULTIPLES, InpaintJob, Painted, Sampling
 from .checkpoints import Checkpoint, choose, native_size, one_of
+from .turns import turn
 
 try:
     from modules import sd_schedulers
@@ -72,6 +73,14 @@ class Capture(scripts.ScriptRunner):
         super().process(p)
         torch.manual_seed(p.all_seeds[0])  # the VAE encoder draws from the global generator, which the host never seeds
 
+    def post_sample(self, p: Any, ps: Any) -> None:
+        """Has the host decode no half-done picture: it is dropped, and two of 512² took 3.5 s on a CPU after Interrupt."""
+        super().post_sample(p, ps)
+        if shared.state.interrupted or shared.state.skipped:
+            import torch
+
+            ps.samples = processing.DecodedSamples(torch.zeros(3, p.height, p.width) for _ in p.all_seeds)
+
     def postprocess_image(self, p: Any, pp: Any, *rest: Any) -> None:
         super().postprocess_image(p, pp, *rest)
         self.pictures.append(np.asarray(pp.image.convert("RGB"), np.uint8))
@@ -94,10 +103,20 @@ class WebUI:
             "vae": vae_names,
             "sampler": sd_samplers.visible_sampler_names,
             "scheduler": lambda: [one.label for one in sd_schedulers.schedulers] if sd_schedulers else [],
+            "style": lambda: list(shared.prompt_styles.styles),
             "script": lambda: list(alwayson_scripts()),
             "upscaler": lambda: [one.name for one in shared.sd_upscalers if one.name != "None"],
         }
         return list(found[kind]()) if kind in found else []
+
+    def refresh(self) -> None:
+        """Look for checkpoints, VAEs and styles that came since the host looked."""
+        shared.prompt_styles.reload()
+        if FORGE:
+            FORGE.refresh()
+        else:
+            sd_models.list_models()
+            sd_vae.refresh_vae_list()
 
     @contextmanager
     def prepared(self, sampling: Sampling | None = None) -> Iterator[tuple[str, ...]]:
@@ -188,20 +207,6 @@ class WebUI:
 
 
 @contextmanager
-def turn(title: str) -> Iterator[None]:
-    """The host to ourselves for one job, its buttons up before and after."""
-    state = shared.state
-    with queue_lock:
-        state.begin(job=title)
-        try:
-            yield
-        finally:
-            shared.total_tqdm.clear()
-            state.end()
-            state.interrupted = state.skipped = state.stopping_generation = False
-
-
-@contextmanager
 def kept(overrides: Mapping[str, Any]) -> Iterator[None]:
     """Keeps the user's options and last prompt through a call with these overrides.
 
@@ -233,7 +238,8 @@ def request(job: InpaintJob, plan: Plan, size: tuple[int, int], overrides: Mappi
         else {}
     )
     return processing.StableDiffusionProcessingImg2Img(
-        prompt=job.prompt, negative_prompt=job.negative_prompt, seed=list(job.seeds), batch_size=len(job.seeds), n_iter=1,
+        prompt=job.prompt, negative_prompt=job.negative_prompt, styles=style_names(sampling.styles),
+        seed=list(job.seeds), batch_size=len(job.seeds), n_iter=1,
         sampler_name=sampling.sampler, **schedule, **refiner, steps=sampling.steps, cfg_scale=sampling.cfg_scale,
         width=size[0], height=size[1], init_images=[Image.fromarray(resized(job.crop, size))],
         mask=Image.fromarray(resized(job.mask, size)), mask_blur=sampling.mask_blur, inpainting_fill=FILLS.index(job.content),
@@ -250,6 +256,8 @@ def checked(sampling: Sampling) -> Plan:
         one_of("schedule type", sampling.scheduler, (one.label for one in sd_schedulers.schedulers))
     if sampling.vae:
         one_of("VAE", sampling.vae, vae_names())
+    for style in style_names(sampling.styles):
+        one_of("style", style, shared.prompt_styles.styles)
     known = known_checkpoints()
     wanted = {sampling.checkpoint, sampling.refiner} - {"auto", ""}
     if not wanted <= {one.name for one in known}:
@@ -261,6 +269,11 @@ def checked(sampling: Sampling) -> Plan:
     checkpoint, warning = choose(sampling.checkpoint, known, current)
     native = native_size(checkpoint.file)
     return Plan(sampling, checkpoint, native, script_values(sampling.scripts), (warning,) if warning else ())
+
+
+def style_names(text: str) -> list[str]:
+    """What `inpaint.styles` says."""
+    return [name.strip() for name in text.split(";") if name.strip()]
 
 
 def known_checkpoints() -> list[Checkpoint]:

@@ -1,4 +1,5 @@
-"""Masks that the user brings: a video, a folder of pictures, one still picture for all frames, or `box:x,y,w,h`.
+"""Masks that the user brings: a video, a folder of pictures, one still picture for all frames, `box:x,y,w,h` or
+`ellipse:x,y,w,h`.
 
 White (or opaque, where the file has a real alpha channel) = change. Masks are given as the video is *shown*; what comes
 out is uint8 (H, W) as the source is *stored*, both ends of the range used.
@@ -27,6 +28,7 @@ from ..progress import Progress
 
 STILL = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 LOSSLESS = {"png", "ffv1", "qtrle", "huffyuv", "utvideo", "rawvideo", "prores"}
+DRAWN = "box:", "ellipse:"
 HAZE_SHARE = 0.005
 
 
@@ -44,7 +46,16 @@ class Given:
         """The moving masks in order, stored as the source is."""
         assert self.clip
         for _, planes in self.clip.scan():
-            yield _fitted(_grey(planes, self.clip.info, self.use_alpha), self.clip.info.rotation, info, self.name)
+            yield self._mask(planes, info)
+
+    def at(self, index: int, info: VideoInfo) -> Mask:
+        """One of the moving masks; the first time all are decoded, to know where each begins."""
+        assert self.clip
+        return self._mask(self.clip.frame(index), info)
+
+    def _mask(self, planes: Planes, info: VideoInfo) -> Mask:
+        assert self.clip
+        return _fitted(_grey(planes, self.clip.info, self.use_alpha), self.clip.info.rotation, info, self.name)
 
 
 @dataclass(frozen=True)
@@ -59,9 +70,9 @@ class Look:
 
 
 def open_given(given: str, info: VideoInfo, span: tuple[Fraction, Fraction | None] | None = None) -> Given:
-    """The masks at a path or `box:x,y,w,h`. Raises MaskError or VideoError when they cannot be read."""
-    if given.startswith("box:"):
-        return Given(given, lossy=False, still=_box(given, info))
+    """The masks at a path, or the box or ellipse given as text. Raises MaskError or VideoError when they cannot be read."""
+    if given.startswith(DRAWN):
+        return Given(given, lossy=False, still=_drawn(given, info))
     path = Path(given)
     if path.suffix.lower() in STILL and path.is_file():
         return Given(path.name, lossy=path.suffix.lower() in {".jpg", ".jpeg"}, still=_still(path, info))
@@ -176,13 +187,18 @@ def _still(path: Path, info: VideoInfo) -> Mask:
     return _fitted(mask_in(picture), 0, info, path.name)
 
 
-def _box(given: str, info: VideoInfo) -> Mask:
-    found = re.fullmatch(r"box:(\d+),(\d+),(\d+),(\d+)", given.replace(" ", ""))
+def _drawn(given: str, info: VideoInfo) -> Mask:
+    found = re.fullmatch(r"(box|ellipse):(\d+),(\d+),(\d+),(\d+)", given.replace(" ", ""))
     if not found:
-        raise MaskError(f"{given!r} is not box:x,y,width,height in whole pixels.")
-    x, y, width, height = map(int, found.groups())
+        kind = given.partition(":")[0]
+        raise MaskError(f"{given!r} is not {kind}:x,y,width,height in whole pixels.")
+    x, y, width, height = map(int, found.groups()[1:])
     shown = upright(np.zeros((info.height, info.width), np.uint8), info.rotation)
     if not (width and height and x + width <= shown.shape[1] and y + height <= shown.shape[0]):
         raise MaskError(f"{given} does not lie inside the video, which is {shown.shape[1]}x{shown.shape[0]}.")
-    shown[y : y + height, x : x + width] = 255
+    if found[1] == "box":
+        shown[y : y + height, x : x + width] = 255
+    else:
+        centre, axes = (8 * (2 * x + width - 1), 8 * (2 * y + height - 1)), (8 * (width - 1), 8 * (height - 1))
+        cv2.ellipse(shown, centre, axes, 0, 0, 360, (255,), -1, cv2.LINE_AA, 4)
     return as_stored(shown, info.rotation)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from ..keyframing import LISTED
 from ..pipeline import Stage
 from ..survey import SourceSettings
 from .assemble import AssembleSettings, assemble
 from .composite import CompositeSettings, composite
+from .enhance import EnhanceSettings, enhance
 from .extract import ExtractSettings, extract
 from .inpaint import InpaintSettings, inpaint
 from .keyframes import KeyframeSettings, keyframes
@@ -29,6 +31,7 @@ class Settings:
     select: SelectSettings = SelectSettings()
     composite: CompositeSettings = CompositeSettings()
     validate: ValidateSettings = ValidateSettings()
+    enhance: EnhanceSettings = EnhanceSettings()
     assemble: AssembleSettings = AssembleSettings()
     package: PackageSettings = PackageSettings()
 
@@ -38,7 +41,10 @@ STAGES = (
     Stage("mask", "what may change in every frame", mask, uses=("source", "mask")),
     Stage("extract", "pictures for hands and eyes", extract, uses=("mask", "extract"), needs=("mask",)),
     Stage("prepare", "off: the input is used as it is"),
-    Stage("keyframes", "which frames are painted", keyframes, uses=("mask", "keyframes"), needs=("mask", "extract")),
+    Stage(
+        "keyframes", "which frames are painted", keyframes,
+        uses=("mask", "keyframes"), needs=("mask", "extract"), inputs=(LISTED,),
+    ),
     Stage(
         "inpaint", "candidates for every keyframe", inpaint,
         uses=("inpaint",), needs=("mask", "keyframes"), inputs=("selection.json",),
@@ -56,18 +62,26 @@ STAGES = (
         "validate", "does the result move and look as the source does", validate,
         uses=("inpaint", "composite", "validate"), needs=("mask", "keyframes", "inpaint", "select", "composite"),
     ),
-    Stage("assemble", "the master and the share copy", assemble, uses=("assemble",), needs=("mask", "composite", "validate")),
+    Stage(
+        "enhance", "colour, light, detail and grain", enhance,
+        uses=("composite", "enhance"), needs=("mask", "keyframes", "composite", "validate"),
+    ),
+    Stage(
+        "assemble", "the master and the share copy", assemble,
+        uses=("enhance", "assemble"), needs=("mask", "composite", "validate", "enhance"),
+    ),
     Stage("smooth", "off: no in-between frames are made"),
-    Stage("enhance", "off: colours and grain stay as they are"),
     Stage(
         "package", "what people take away", package,
-        uses=SECTIONS, needs=("mask", "composite", "validate", "assemble"),
+        uses=SECTIONS, needs=("mask", "composite", "validate", "enhance", "assemble"),
     ),
 )  # fmt: skip
 
 PRESETS = {
     "age": {"inpaint.denoise": 0.35, "inpaint.masked_content": "original", "composite.carry": "surface"},
-    "clothes": {"inpaint.denoise": 0.65, "inpaint.masked_content": "original", "composite.carry": "surface"},
+    "clothes": {
+        "inpaint.denoise": 0.65, "inpaint.masked_content": "original", "composite.carry": "surface", "composite.feather": 1.5,
+    },
     "remove": {
         "inpaint.denoise": 1.0, "inpaint.masked_content": "fill", "composite.carry": "background", "composite.feather": 1.5,
         "mask.grow": 4.0,

@@ -1,29 +1,38 @@
 """Stage 10, assemble: the one streamed render.
 
-Reads the source and the patches. Writes master.mp4 (exact: every sample outside the region, every timestamp and every
-audio packet is the source's; master.mkv where MP4 cannot hold the sound) and share.mp4, the copy for people; and
-render.json, what could not be kept.
+Reads the source and the patches, and what enhance found for whole frames. Writes master.mp4 (exact: every sample outside
+the region, every timestamp and every audio packet is the source's; master.mkv where MP4 cannot hold the sound) and
+share.mp4, the copy for people; and render.json, what could not be kept. Speed, frame rate, filters and corrections of the
+whole frame are for the share copy alone, and the receipt names them.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ..atomic import free_bytes
+from ..chains import Step
 from ..clip import Clip
-from ..encode import master_encoding
-from ..errors import ProjectError
-from ..groups import PATCHES, RENDER, SHARE, Render
-from ..items import File, Item
+from ..encode import ShareCodec, master_encoding
+from ..enhancing import WHOLE, CubeTake, Look, cube_in_force, enhanced_frame, has_cube, read_light
+from ..errors import ProjectError, SettingsError
+from ..filters import parsed, split, tried
+from ..groups import LIGHT, PATCHES, RENDER, SHARE, Render, read_render
+from ..items import File, Item, Take
+from ..light import Curve
 from ..model import to_json
 from ..patching import patches_in_force
-from ..regions import REGION
-from ..render import edited_frames, render
-from ..settings import knob
-from ..sizes import master_bytes, words
+from ..planes import Planes
+from ..provenance import statement
+from ..regions import REGION, read_regions
+from ..render import Edited, edited_frames, render
+from ..settings import get, knob, shown, walk
+from ..sharing import Between, Finish
+from ..sizes import master_bytes, most_bytes, words
 
 if TYPE_CHECKING:
     from ..pipeline import Run
@@ -37,35 +46,129 @@ class AssembleSettings:
     master: Literal["auto", "on", "off"] = knob(
         "auto", "The exact master: 10 to 30 times the size of a web video. auto = when the disk has room for it."
     )
-    share: bool = knob(True, "The copy for people: H.264, plays everywhere.")
+    share: bool = knob(True, "The copy for people: it plays everywhere.")
+    codec: ShareCodec = knob(
+        "h264", "How the copy for people is encoded: H.264 plays everywhere, H.265 is smaller and plays in many places."
+    )
     crf: float = knob(18.0, "Quality of the copy for people; less is better and larger.", low=0, high=51)
+    speed: float = knob(
+        1.0,
+        "How many times as fast the copy for people is shown; 0.95 is a little slower.",
+        low=0.25,
+        high=4,
+        step=0.05,
+    )
+    sound: Literal["keep", "drop"] = knob("keep", "Sound of the copy for people; at another speed it keeps its pitch.")
+    fps: str = knob(
+        "", "Frames per second of the copy for people, such as 30 or 24000/1001; empty = every frame at its own time.",
+        label="Constant frame rate",
+    )  # fmt: skip
+    between: Between = knob(
+        "nearest", "Where the constant rate falls between two frames: the nearer one, or both mixed."
+    )
+    filters: str = knob(
+        "", "FFmpeg's filters for the copy for people, in a row, such as: unsharp=5:5:0.8, vignette. Those that read files "
+        "are refused.",
+    )  # fmt: skip
+    raw: str = knob("", "The same unchecked, on this computer only.", local=True, label="Unchecked filters")
+
+    @property
+    def rate(self) -> Fraction | None:
+        """`fps` as a number, None where frames keep their times. Raises SettingsError."""
+        if not self.fps.strip():
+            return None
+        try:
+            rate = Fraction(self.fps)
+        except (ValueError, ZeroDivisionError):
+            rate = Fraction(0)
+        if not 1 <= rate <= 240:
+            raise SettingsError(
+                f"assemble.fps: {self.fps!r} is not a frame rate from 1 to 240 such as 30 or 24000/1001."
+            )
+        return rate
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """All filters, in order. Raises SettingsError."""
+        return parsed(self.filters) + split(self.raw, "assemble.raw")
 
 
 def assemble(run: Run) -> None:
-    """Render the master and the share copy."""
+    """Render the master and the share copy, in one pass where both are due."""
     settings, clip = run.settings.assemble, run.clip
     patches = patches_in_force(run.project)
     takes = (File(REGION), File(PATCHES), *(File(patch.file) for patch in patches))
+    note, ended = statement(run.engine_name, patches, read_regions(run.project)), ended_by(run)
 
-    def write(facts: Path, *videos: Path) -> None:
-        exact = videos[0] if master else None
-        copy = videos[-1] if settings.share else None
-        frames = edited_frames(clip, patches, run.project.folder, run.project.path(REGION))
-        done = render(clip, frames, exact, copy, settings.crf, run.progress, len(clip))
-        if done.not_kept:
-            run.note("Not kept in the master: " + ", ".join(done.not_kept) + ".")
-        how = done.encoding.reason if done.encoding else ""
-        facts.write_text(json.dumps(to_json(Render(master, how, done.not_kept))), encoding="utf-8")
+    def exact() -> list[Item]:
+        facts = Item((RENDER,), takes, (master, run.source_digest, note, ended))
+        return [facts, *([Item((master,), takes, (run.source_digest, note))] if master else [])]
 
-    def item() -> Item:
-        videos = [name for name in (master, SHARE if settings.share else "") if name]
-        return Item((RENDER, *videos), takes, (settings, run.source_digest))
+    def write(*parts: Path | None) -> None:
+        part = dict(zip(files, parts))
+        found = replace(read_render(run.project) if master else Render(), note=note, ended_by=ended)
+        if part.get(master) or part.get(SHARE):
+            frames = edited_frames(clip, patches, run.project.folder, run.project.path(REGION))
+            how = finish(run) if part.get(SHARE) else None
+            done = render(clip, frames, part.get(master), part.get(SHARE), run.progress, len(clip), how, note)
+            if done.not_kept:
+                run.note("Not kept in the master: " + ", ".join(done.not_kept) + ".")
+            if done.encoding:
+                found = Render(master, done.encoding.reason, done.not_kept, note, ended)
+        if facts := part[RENDER]:
+            facts.write_text(json.dumps(to_json(found)), encoding="utf-8")
 
     master = "" if settings.master == "off" else master_name(clip)
-    if master and run.due(item(), write) and not _fits(run, settings.master == "on"):
+    if master and run.due(exact()[1], write) and not _fits(run, settings.master == "on"):
         master = ""
-    run.build(item(), write)
-    run.drop({*MASTERS, SHARE}.difference(item().makes))
+    items = [*exact(), *([_shared(run, takes, note)] if settings.share else [])]
+    files = [file for item in items for file in item.makes]
+    run.build_due(items, write)
+    run.drop({*MASTERS, SHARE}.difference(files))
+
+
+def _shared(run: Run, takes: tuple[Take, ...], note: str) -> Item:
+    """The share copy, made from all that it has beyond the master."""
+    settings, look = run.settings.assemble, frame_look(run)
+    how = replace(settings, master="auto", share=True)
+    light = (File(LIGHT),) if run.settings.enhance.scope == "frame" else ()
+    return Item((SHARE,), (*takes, *light, CubeTake(look.lut)), (how, look, run.source_digest, note))
+
+
+def frame_look(run: Run) -> Look:
+    """The corrections that every pixel of the share copy gets; none where they stay in the region."""
+    settings = run.settings.enhance
+    return replace(settings.look, lut=has_cube(run)) if settings.scope == "frame" else Look()
+
+
+def finish(run: Run) -> Finish:
+    """What the share copy has beyond the master; filters are tried on the first frame. Raises SettingsError."""
+    settings, look, info = run.settings.assemble, frame_look(run), run.clip.info
+    steps = settings.steps
+    size = tried(steps, run.clip, "assemble.raw" if settings.raw else "assemble.filters") if steps else None
+    automatic = run.settings.enhance.scope == "frame" and run.project.path(LIGHT).exists()
+    lights = read_light(run) if automatic else []
+    table = cube_in_force(run) if look.lut else None
+
+    def correct(frame: Edited) -> Planes:
+        light = lights[frame.index] if lights else Curve()
+        return enhanced_frame(frame.source, frame.result, info, look, light, table)
+
+    return Finish(
+        settings.crf, settings.codec, Fraction(str(settings.speed)), settings.sound == "keep", settings.rate,
+        settings.between, steps, size, None if look.neutral and not lights else correct,
+    )  # fmt: skip
+
+
+def ended_by(run: Run) -> tuple[str, ...]:
+    """What of the settings touches every pixel or every time of the share copy; the master has none of it."""
+    settings, names = run.settings, ["assemble.speed", "assemble.fps", "assemble.filters", "assemble.raw"]
+    if settings.enhance.scope == "frame":
+        names += [f"enhance.{name}" for name in (*WHOLE, "lut")]
+    on = [leaf for leaf in walk(type(settings)) if leaf.path in names and get(settings, leaf.path) != leaf.default]
+    said = [f"{leaf.path} = {shown(get(settings, leaf.path))}" for leaf in on if not leaf.knob.path]
+    said += ["enhance.lut"] if "enhance.lut" in names and has_cube(run) else []
+    return tuple(f"{words} in {SHARE} (the master is exact)" for words in said) if settings.assemble.share else ()
 
 
 def master_name(clip: Clip) -> str:
@@ -74,13 +177,21 @@ def master_name(clip: Clip) -> str:
 
 
 def _fits(run: Run, asked: bool) -> bool:
-    """Whether the disk has room for the master, said to the user. Raises ProjectError when it was `asked` for and has not."""
-    need, free = master_bytes(run.clip), free_bytes(run.project.folder)
-    sizes = f"The exact master needs about {words(need)}, {words(free)} are free"
+    """Whether the disk has room for the master, said to the user. Raises ProjectError when it was `asked` for and has not.
+
+    What the master needs is measured only where it matters: that takes as long as rendering 15 frames.
+    """
+    most, free = most_bytes(run.clip), free_bytes(run.project.folder)
+    enough = free > most + SPARE
+    need, how = (most, "less than") if enough else (master_bytes(run.clip), "about")
+    sizes = f"The exact master needs {how} {words(need)}, {words(free)} are free"
     if free > need + SPARE:
         run.progress.note(sizes + ".")
         return True
     if asked:
         raise ProjectError(f"{sizes}: free some space, or set assemble.master to off.")
-    run.note(f"{sizes}: it is left out. Free some space and run again, or use `vidpaint render` on another disk.")
+    run.note(
+        f"{sizes}: it is left out. Free some space and run again with --assemble.master on, "
+        "or use `vidpaint render` on another disk."
+    )
     return False

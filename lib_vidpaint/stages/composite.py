@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from ..blending import Blend
 from ..groups import PATCHES, read_choices, read_groups
 from ..items import File, Item
 from ..model import to_json
 from ..patching import make_patch, patch_plans
+from ..propagation import Carry
 from ..settings import knob
+from ..transfer import Mode
 
 if TYPE_CHECKING:
     from ..pipeline import Run
@@ -23,10 +26,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CompositeSettings:
-    carry: Literal["surface", "background", "paste"] = knob(
+    carry: Carry = knob(
         "surface",
         "How an edit rides: on the subject (age, clothes), on the background (removal), or pasted where it was painted.",
     )
+    mode: Mode = knob(
+        "auto",
+        "What travels on the subject: the difference to the keyframe (keeps each frame's own detail), the painted pixels "
+        "(keeps the painted detail), or auto: whichever fits, place by place.",
+        label="Carried as",
+    )
+    blend: Blend = knob(
+        "normal",
+        "How the carried picture is laid over the source, as layers of an image editor are.",
+        label="Blend mode",
+    )
+    opacity: float = knob(1.0, "How strongly the edit shows over the source.", low=0, high=1, step=0.01)
     feather: float = knob(4.0, "Soft rim inside the mask, in pixels of a picture 360 lines high.", low=0, high=100)
     crossfade: int = knob(
         0, "Frames over which one keyframe hands over to the next; 0 = the whole way.", low=0, high=1000, step=1

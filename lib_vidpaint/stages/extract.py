@@ -4,11 +4,13 @@ Reads the source, the frame table and proxy that were made when it was first rea
 contact sheets of the original, the alpha and the alpha white (sheets/), and on request every frame (frames/) and alpha
 white (white/) as a picture. A picture that a person edits there is used from then on: the frame as what its keyframe is
 painted on, the white as what the engine may repaint.
+
+Also writes what every mask measures (checks.csv), and when some look wrong a sheet of those frames with the reasons.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -16,33 +18,40 @@ from typing import TYPE_CHECKING, Literal
 import cv2
 import numpy as np
 
+from .. import mask_checks
 from ..items import Alphas, File, Item, SourceFrames, frame_file, read_alpha, read_white, white_file
+from ..mask_checks import Doubt
 from ..model import Box, Color, Frame, Mask
 from ..orientation import upright
 from ..pictures import encode_jpeg, encode_png
 from ..planes import Planes, view
+from ..pools import Threads
 from ..regions import alpha_white
 from ..settings import knob
+from ..shots import ShotDetector
 from ..survey import PROXY
 
 if TYPE_CHECKING:
     from ..pipeline import Run
 
 COLUMNS, CELL_WIDTH, MOST_CELLS, GAP = 8, 200, 64, 4
+WIDE_COLUMNS, WIDE_CELL, LABEL = 4, 320, 20
+DOUBTFUL = "sheets/doubtful.jpg"
 
 
 @dataclass(frozen=True)
 class ExtractSettings:
     sheets: bool = knob(True, "Make contact sheets of the original, the alpha and the alpha white.")
+    checks: bool = knob(True, "Look for masks that seem wrong, and show them in sheets/doubtful.jpg.")
     frames: Literal["off", "png", "jpeg"] = knob(
         "off", "Also write every frame and alpha white as pictures, to be edited in another program and taken back."
     )
 
 
-def contact_sheet(pictures: Sequence[Frame]) -> Frame:
-    """The pictures side by side in rows of COLUMNS, white gaps between; all RGB uint8 of one size."""
+def contact_sheet(pictures: Sequence[Frame], columns: int = COLUMNS) -> Frame:
+    """The pictures side by side in rows of `columns`, white gaps between; all RGB uint8 of one size."""
     height, width = pictures[0].shape[:2]
-    columns = min(COLUMNS, len(pictures))
+    columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
     sheet = np.full((rows * (height + GAP) + GAP, columns * (width + GAP) + GAP, 3), 255, np.uint8)
     for number, picture in enumerate(pictures):
@@ -84,10 +93,20 @@ def extract(run: Run) -> None:
         run.each(whites, white_picture, "alpha white")
         run.sweep("white", {item.makes[0] for item in whites})
 
+    takes = File(PROXY), Alphas(0, count, whole)
     sheets = [f"sheets/{name}.jpg" for name in ("original", "alpha", "white")] if settings.sheets else []
     if sheets:
-        takes = (File(PROXY), Alphas(0, count, whole), *(File(white_file(i)) for i in sampled(count)))
-        run.build(Item(tuple(sheets), takes, (gamma,)), lambda *paths: _write_sheets(run, paths))
+        whites = (File(white_file(i)) for i in sampled(count))
+        run.build(Item(tuple(sheets), (*takes, *whites), (gamma,)), lambda *paths: _write_sheets(run, paths))
+    if settings.checks:
+        run.build(Item((mask_checks.CHECKS,), takes), lambda path: _write_checks(run, path))
+        if found := mask_checks.doubts(run.project):
+            sheets.append(DOUBTFUL)
+            run.build(
+                Item((DOUBTFUL,), (*takes, File(mask_checks.CHECKS))), lambda path: _write_doubtful(run, found, path)
+            )
+    else:
+        run.drop([mask_checks.CHECKS])
     run.sweep("sheets", sheets)
 
 
@@ -103,7 +122,51 @@ def _write_sheets(run: Run, paths: Sequence[Path]) -> None:
         path.write_bytes(encode_jpeg(contact_sheet(pictures)))
 
 
-def _cell(picture: Frame) -> Frame:
-    height = max(1, round(picture.shape[0] * CELL_WIDTH / picture.shape[1]))
-    small = np.asarray(cv2.resize(picture, (CELL_WIDTH, height), interpolation=cv2.INTER_AREA), np.uint8)
+def _write_checks(run: Run, path: Path) -> None:
+    info, count = run.clip.info, len(run.survey.pts)
+    shots, found = ShotDetector(info.fps), []
+
+    def clip() -> Iterator[mask_checks.Pair]:
+        alphas = Threads().map(lambda index: read_alpha(run, index), range(count))
+        for frame, alpha in zip(run.survey.frames(), alphas):
+            shots.add(frame)
+            yield frame, _reduced(alpha, frame.shape[1], frame.shape[0])
+
+    for measures in mask_checks.measures(clip()):
+        found.append(measures)
+        run.progress.step("checking the masks", len(found), count)
+    path.write_bytes(mask_checks.table(found, mask_checks.doubts_in(found, shots.starts, info.fps)))
+
+
+def _write_doubtful(run: Run, doubts: Sequence[Doubt], path: Path) -> None:
+    shown = {doubts[at].frame: doubts[at] for at in sampled(len(doubts))}
+    cells = []
+    for (index, doubt), frame in zip(shown.items(), run.survey.frames(list(shown))):
+        alpha = _reduced(read_alpha(run, index), frame.shape[1], frame.shape[0])
+        picture = upright(outlined(frame, alpha), run.clip.info.rotation)
+        cells.append(labelled(_cell(picture, WIDE_CELL), f"{index}  {doubt.reason}"))
+    path.write_bytes(encode_jpeg(contact_sheet(cells, WIDE_COLUMNS)))
+
+
+def outlined(picture: Frame, alpha: Mask) -> Frame:
+    """The picture darkened where nothing may change, and the mask's outline drawn; RGB (H, W, 3) and (H, W)."""
+    inside = (alpha >= mask_checks.INSIDE).astype(np.uint8)
+    shown = np.where(inside[..., None] > 0, picture, picture // 2)
+    lines, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    return np.asarray(cv2.drawContours(shown, lines, -1, (255, 64, 64), 2), np.uint8)
+
+
+def labelled(picture: Frame, text: str) -> Frame:
+    """The picture with a white line of text above it."""
+    bar = np.full((LABEL, picture.shape[1], 3), 255, np.uint8)
+    cv2.putText(bar, text, (4, LABEL - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+    return np.concatenate([bar, picture])
+
+
+def _cell(picture: Frame, width: int = CELL_WIDTH) -> Frame:
+    small = _reduced(picture, width, max(1, round(picture.shape[0] * width / picture.shape[1])))
     return small if small.ndim == 3 else np.repeat(small[:, :, None], 3, axis=2)
+
+
+def _reduced(picture: Frame, width: int, height: int) -> Frame:
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

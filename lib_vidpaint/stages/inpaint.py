@@ -1,31 +1,39 @@
 """Stage 5, inpaint: several candidates for every keyframe.
 
-Reads keyframes/ and selection.json (a keyframe to be redone gets new seeds). Writes candidates/000042/03.png: the crop as
-the engine painted it, upright, with its seed and parameters in the PNG as the WebUI writes them. Candidates are kept
-when keyframes move away and are used again when they come back.
+Reads keyframes/, selection.json (a keyframe to be redone gets new seeds, and the prompts, denoise and seed that are
+given there), and for an engine that looks at them the donors: up to 12 other moments of the shot that show what the
+region hides. Writes donors.json, which says what those are, and candidates/000042/03.png: the crop as the engine
+painted it, upright, with its seed and parameters in the PNG as the WebUI writes them. Candidates are kept when
+keyframes move away and are used again when they come back.
 """
 
 from __future__ import annotations
 
-import io
+import time
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Literal
 
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
-
+from ..candidates import candidate_png
 from ..crops import Crop
-from ..engines import Content, InpaintJob, Painted, Sampling, paint
-from ..errors import EngineError, Skipped, WaitingForPerson
-from ..groups import candidate_file, read_groups, read_selection
+from ..donations import Donated, DonorFrames, lenders, tell_unseen
+from ..donors import Lenders
+from ..engines import SEES_DONORS, Content, InpaintJob, Sampling, paint
+from ..errors import EngineError, ProjectError, SettingsError, Skipped, WaitingForPerson
+from ..groups import SELECTION, candidate_file, read_groups, read_selection
 from ..items import Item, KeyframeCrop, WhiteCrop, key_crop
-from ..model import Frame, Mask
-from ..pools import Here
+from ..ledger import Input, digest
+from ..model import Choice, Frame, Mask, Repaint
+from ..pools import Here, Threads
 from ..regions import read_regions
-from ..settings import knob
+from ..selection import AS_SET, wanted
+from ..settings import knob, put
+
+PACE = "pace"
 
 if TYPE_CHECKING:
     from ..pipeline import Run
+
+Donors = tuple[tuple[Frame, Mask], ...]
 
 
 @dataclass(frozen=True)
@@ -93,11 +101,25 @@ class InpaintSettings:
         'Always-on scripts that run along, as the WebUI\'s API takes them: {"soft inpainting": {"args": [true]}}.',
         local=True,
     )
+    styles: str = knob(
+        Sampling.styles,
+        "Prompt styles of the WebUI, which add their text to both prompts; several names have ; between them.",
+    )
+    cast: Literal["auto", "undo", "keep"] = knob(
+        "auto",
+        "A diffusion model often paints a whole picture a little lighter or redder. undo: measure that beside the mask, where "
+        "nothing was to change, and take it back. auto: undo, unless the engine is builtin, which has none.",
+        label="Colour cast",
+    )
 
     @property
     def candidates(self) -> int:
         """Candidates for each keyframe."""
         return self.batch_count * self.batch_size
+
+    def undoes_cast(self, engine: str, candidate: int) -> bool:
+        """Whether this candidate is used without its colour cast; a person's own picture is used as it was given."""
+        return candidate >= 0 and (self.cast == "undo" or (self.cast == "auto" and engine != "builtin"))
 
     @property
     def sampling(self) -> Sampling:
@@ -105,61 +127,103 @@ class InpaintSettings:
         return Sampling(**{f.name: getattr(self, f.name) for f in fields(Sampling)})
 
 
+def painted_with(settings: InpaintSettings, paint: Repaint) -> InpaintSettings:
+    """The settings with what one keyframe is painted with laid over them. Raises SettingsError for a value out of range."""
+    given = {f.name: value for f in fields(paint) if (value := getattr(paint, f.name)) is not None}
+    return put(settings, given)
+
+
+def _asked(settings: InpaintSettings, choice: Choice | None) -> InpaintSettings:
+    try:
+        return painted_with(settings, choice.paint) if choice else settings
+    except SettingsError as error:
+        raise ProjectError(f"{SELECTION}: keyframe {choice.key if choice else ''}: {error}") from None
+
+
+def pace(run: Run) -> float | None:
+    """Seconds that a picture took when this project was last painted in the way it is set now, None when it never was."""
+    known = run.ledger.inputs.get(PACE)
+    return float(known.content) if known and known.listing == _way(run) else None
+
+
+def keep_pace(run: Run, seconds: float) -> None:
+    """Put down how long a picture takes, for those who want to know before the next painting."""
+    run.ledger.add(Input(PACE, "seconds per image", _way(run), f"{seconds:.4f}"))
+
+
+def _way(run: Run) -> str:
+    return digest(repr((run.engine_name, run.settings.inpaint.sampling)))
+
+
 def inpaint(run: Run) -> None:
     """Paint the candidates of every keyframe."""
     settings, regions, info = run.settings.inpaint, read_regions(run.project), run.clip.info
-    selection, items, skipped = read_selection(run.project), [], []
+    selection, items, skipped, spent = read_selection(run.project), [], [], []
     if info.color.hdr:
         raise EngineError(
             f"{run.clip.path.name} is an HDR video (PQ or HLG), and painting in HDR is not possible yet: "
-            "convert it to SDR first, or stop before painting with --until keyframes."
+            "convert it to SDR first, or go no further than the keyframes."
         )
     if run.engine_name == "builtin" and run.settings.composite.carry == "surface":
         run.note(
-            "The built-in engine can only remove what the mask covers: `--preset remove` carries that over properly."
+            "The built-in engine can only remove what the mask covers: the preset remove carries that over properly."
         )
-    for group in read_groups(run.project):
+    plans = lenders(run) if run.engine_name in SEES_DONORS else {}
+    donor_frames = DonorFrames(tuple(plans.values()))
+    groups = read_groups(run.project)
+    asked = groups if run.only is None else [next((g for g in groups if g.key == run.only), groups[0])]
+    for group in asked:
         crop = key_crop(regions, group.key, info, settings, run.multiple)
-        redo = selection[group.key].redo if group.key in selection else 0
-        takes = (KeyframeCrop(group.key, crop), WhiteCrop(group.key, crop))
-        for batch in range(settings.batch_count):
-            indices = [redo * settings.candidates + batch * settings.batch_size + i for i in range(settings.batch_size)]
-            seeds = tuple((settings.seed + index) % 2**32 for index in indices)
+        choice = selection.get(group.key)
+        special, numbers = choice.paint if choice else AS_SET, wanted(choice, settings.candidates)
+        asked_for = _asked(settings, choice)
+        shift = 0 if special.seed is None else -numbers.start  # a seed of its own is that of the round's first
+        donated = Donated(donor_frames, plans.get(group.key, Lenders(group.key)), crop)
+        takes = (KeyframeCrop(group.key, crop), WhiteCrop(group.key, crop), donated)
+        for at in range(0, len(numbers), settings.batch_size):
+            indices = numbers[at : at + settings.batch_size]
+            seeds = tuple((asked_for.seed + index + shift) % 2**32 for index in indices)
             values = (
                 run.engine_name,
                 seeds,
-                settings.prompt,
-                settings.negative_prompt,
-                settings.denoise,
+                asked_for.prompt,
+                asked_for.negative_prompt,
+                asked_for.denoise,
                 settings.masked_content,
                 settings.sampling,
+                special,
             )
             items.append(Item(tuple(candidate_file(group.key, i) for i in indices), takes, (crop, *values)))
 
-    def candidates(picture: Frame, white: Mask, crop: Crop, name: str, *values: object) -> list[bytes] | None:
-        seeds, prompt, negative, denoise, content, sampling = values
-        job = InpaintJob(picture, white, seeds, prompt, negative, denoise, content, sampling=sampling)  # pyright: ignore[reportArgumentType]
+    def candidates(
+        picture: Frame, white: Mask, donors: Donors, crop: Crop, name: str, *values: object
+    ) -> list[bytes] | None:
+        seeds, prompt, negative, denoise, content, sampling, special = values
+        job = InpaintJob(picture, white, seeds, prompt, negative, denoise, content, donors, sampling)  # pyright: ignore[reportArgumentType]
         try:
-            return [candidate_png(painted) for painted in paint(run.engine, job)]
+            begun = time.perf_counter()
+            painted = paint(run.engine, job)
+            spent.append((time.perf_counter() - begun) / len(painted))
+            return [candidate_png(one, crop, special) for one in painted]  # pyright: ignore[reportArgumentType]
         except Skipped:
             skipped.append(seeds)
             return None
 
-    if not any(run.due(item, candidates) for item in items):
-        return
-    with run.engine.prepared(settings.sampling) as warnings:
-        for warning in warnings:
-            run.note(warning)
-        run.each(items, candidates, "painting", Here())
+    if any(run.due(item, candidates) for item in items):
+        tell_unseen(run, plans)
+        with run.engine.prepared(settings.sampling) as warnings:
+            for warning in warnings:
+                run.note(warning)
+            try:
+                run.each(items, candidates, "painting", Threads(1) if plans else Here())  # read on meanwhile
+            finally:
+                if spent:
+                    keep_pace(run, sum(spent) / len(spent))
     if skipped:
         raise WaitingForPerson(
             f"{len(skipped)} of {len(items)} batches were skipped, so their keyframes lack candidates: run again to paint them."
         )
-
-
-def candidate_png(painted: Painted) -> bytes:
-    """The PNG of a candidate with its parameters in the text chunk that the WebUI reads."""
-    text, data = PngInfo(), io.BytesIO()
-    text.add_text("parameters", painted.infotext or f"Seed: {painted.seed}")
-    Image.fromarray(painted.picture).save(data, "PNG", pnginfo=text, compress_level=1)
-    return data.getvalue()
+    if len(asked) < len(groups):
+        raise WaitingForPerson(
+            f"Keyframe {asked[0].key} is painted, the other {len(groups) - 1} wait: the next run paints them too."
+        )

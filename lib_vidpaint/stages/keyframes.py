@@ -1,68 +1,170 @@
 """Stage 4, keyframes: which frames are painted, and which frames each of them serves.
 
-Reads the proxy and the region, no full-size frame but the keyframes. Writes scores.csv and keyframes/plot.png (why each
-was chosen), groups.json, and for every keyframe its picture and alpha white (keyframes/frame/, keyframes/white/), which
-may be edited: the engine paints on what lies there.
+Reads the proxy and the region, no full-size frame but the keyframes; and keyframes.txt, a list of frames, where that is
+the rule. Writes keyframes/prices.npz (what any keyframes would cost), scores.csv and keyframes/plot.png (why each was
+chosen by the rule), keyframes/curve.csv and keyframes/curve.png (what more or fewer would give), keyframes/chosen.json
+(what the rule chose), groups.json (that, with what a person added and removed), keyframes/predicted.csv (the error to
+expect in every group), and for every keyframe its picture and alpha white (keyframes/frame/, keyframes/white/), which may
+be edited: the engine paints on what lies there. Once chosen, keyframes stay while only masks are corrected.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..clip import read_planes_of
-from ..groups import GROUPS, read_groups
+from ..errors import ProjectError
+from ..footage import Footage, segmented
+from ..groups import CHOSEN, CURVE, GROUPS, PREDICTED, SCORES, read_groups
+from ..handpicking import frame_numbers, handpicked
 from ..items import Alphas, File, Item, SourceFrame, frame_file, keyframe_file, keyframe_white, white_file
-from ..keyframing import groups, score, scores_csv, scores_plot
-from ..model import Box, Color, Frame, Mask, to_json
+from ..keyframing import LISTED, KeyframeSettings, budget_of, choose, unmoved
+from ..keyplots import (
+    curve_csv,
+    curve_plot,
+    predicted_csv,
+    read_curve,
+    read_keys,
+    read_predicted,
+    read_scores,
+    scores_csv,
+    scores_plot,
+)
+from ..model import Box, Color, Frame, Group, Mask, to_json
 from ..pictures import decode_picture, encode_png
+from ..placement import predicted
 from ..planes import Planes, view
+from ..prediction import packed, prices, unpacked
 from ..regions import REGION_SMALL, alpha_white, read_regions
-from ..settings import knob
+from ..segments import Segment, groups
 from ..shots import ShotDetector
 from ..survey import PROXY
 
 if TYPE_CHECKING:
     from ..pipeline import Run
 
-SCORES, PLOT = "scores.csv", "keyframes/plot.png"
-
-
-@dataclass(frozen=True)
-class KeyframeSettings:
-    movement: float = knob(
-        0.5, "More makes smaller groups: movement needs less to ask for a keyframe.", low=0, high=1, step=0.01
-    )
-    convergence: float = knob(0.5, "What asks for a keyframe: 0 only motion, 1 only colour.", low=0, high=1, step=0.01)
-    longest: int = knob(
-        10, "Most frames in a group, wherever something changes.", low=1, high=1000, step=1, label="Longest group"
-    )
+__all__ = ["KeyframeSettings", "keyframes"]
+PRICES = "keyframes/prices.npz"
+PLOT, CURVE_PLOT = "keyframes/plot.png", "keyframes/curve.png"
 
 
 def keyframes(run: Run) -> None:
     """Choose keyframes and lay out their pictures."""
-    settings, regions = run.settings.keyframes, read_regions(run.project)
-    shown = [box is not None for box in regions.boxes]
-
-    def frames() -> Iterator[tuple[Frame, Mask]]:
-        small = (planes.arrays[0] for planes in read_planes_of(run.project.path(REGION_SMALL)))
-        for count, pair in enumerate(zip(run.survey.frames(), small, strict=True), 1):
-            yield pair
-            run.progress.step("comparing frames", count, len(shown))
-
-    def write(table: Path, plot: Path, grouping: Path) -> None:
-        cuts = ShotDetector(run.clip.info.fps)
-        scores = score(frames, cuts, settings.movement, settings.convergence, settings.longest, shown)
-        made = groups(scores, shown)
-        table.write_text(scores_csv(scores), encoding="utf-8")
-        plot.write_bytes(scores_plot(scores, made))
-        grouping.write_text(json.dumps(to_json(made)), encoding="utf-8")
-
-    run.build(Item((SCORES, PLOT, GROUPS), (File(PROXY), File(REGION_SMALL)), (settings,)), write)
+    if run.clip.info.interlaced:
+        run.note(
+            "The video is interlaced: where something moves, its frames show two moments in combs, and an edit will too. For "
+            "a better one, deinterlace the video first and give that."
+        )
+    settings = run.settings.keyframes
+    seen = (File(PROXY), File(REGION_SMALL))
+    # By hand, keyframes come and go without the rule being asked again, so that all others stay where they are.
+    rule = replace(settings, add="", remove="")
+    listed = (File(LISTED),) if settings.how == "file" else ()
+    steps, lengths = _Steps(run), (settings.longest, settings.shortest, settings.count)
+    run.build(Item((PRICES,), seen, (str(run.clip.info.fps),)), steps.look)
+    run.build(Item((SCORES,), (*seen, File(PRICES), *listed), (rule,)), steps.choose)
+    run.build(Item((CHOSEN,), (File(PRICES), File(SCORES))), steps.keep)
+    run.build(Item((CURVE,), (File(PRICES),), lengths), steps.curve)
+    run.build(Item((GROUPS,), (File(CHOSEN),), (settings.added, settings.removed)), steps.group)
+    run.build(Item((PREDICTED,), (File(PRICES), File(GROUPS))), steps.predict)
+    run.build(Item((PLOT,), (File(GROUPS), File(PREDICTED), File(SCORES))), steps.plot)
+    run.build(Item((CURVE_PLOT,), (File(GROUPS), File(PREDICTED), File(CURVE))), steps.plot_curve)
     _lay_out(run)
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """The steps to the groups, each writing its files: look, choose by the rule, add what was done by hand, draw."""
+
+    run: Run
+
+    def frames(self) -> Iterator[tuple[Frame, Mask]]:
+        small = (planes.arrays[0] for planes in read_planes_of(self.run.project.path(REGION_SMALL)))
+        total = len(self.run.clip)
+        for count, pair in enumerate(zip(self.run.survey.frames(), small, strict=True), 1):
+            yield pair
+            self.run.progress.step("comparing frames", count, total)
+
+    def look(self, file: Path) -> None:
+        shown = [box is not None for box in read_regions(self.run.project).boxes]
+        segments, sides = segmented(self.frames, ShotDetector(self.run.clip.info.fps), shown)
+        found, every = [], enumerate(self.frames())
+        for segment, side in zip(segments, sides):
+            own = ((n, *pair) for n, pair in islice(every, segment.stop - segment.start))
+            found.append(prices(own, side))
+        file.write_bytes(packed(found))
+
+    def footage(self) -> Footage:
+        found = unpacked(self.run.project.path(PRICES).read_bytes())
+        segments = [Segment(p.start, p.stop, shot) for shot, p in enumerate(found)]
+        return Footage(self.frames, len(self.run.clip), segments, found, self.listed())
+
+    def listed(self) -> tuple[int, ...]:
+        if self.run.settings.keyframes.how != "file":
+            return ()
+        path = self.run.project.path(LISTED)
+        if not path.exists():
+            raise ProjectError(f"keyframes.how is file: write the keyframes into {path}, such as 0 12 40.")
+        return frame_numbers(path.read_text(encoding="utf-8-sig", errors="replace"), LISTED)
+
+    def choose(self, file: Path) -> None:
+        footage, settings = self.footage(), self.run.settings.keyframes
+        if settings.how == "predicted" and 0 < settings.count < (least := budget_of(footage, settings).least):
+            self.run.note(
+                f"keyframes.count is {settings.count}, but {least} are needed: every shot has its own, and no two are more "
+                f"than {settings.longest} frames apart (keyframes.longest)."
+            )
+        picked = choose(footage, settings)
+        if self.only_masks_changed():
+            picked = unmoved(footage, picked, self.run.project.records(CHOSEN, Segment))
+        file.write_text(scores_csv(footage, picked), encoding="utf-8")
+
+    def only_masks_changed(self) -> bool:
+        """Whether keyframes were chosen before, by the same rule in the same source."""
+        last, settings = self.run.ledger.finished.get("keyframes"), self.run.settings.keyframes
+        if last is None or settings.how == "file" or not self.run.project.path(CHOSEN).exists():
+            return False
+        rule = {f"keyframes.{name}": value for name, value in vars(settings).items() if name not in ("add", "remove")}
+        return rule.items() <= last.settings.items() and last.inputs["source"] == self.run.source_digest
+
+    def curve(self, file: Path) -> None:
+        file.write_text(curve_csv(budget_of(self.footage(), self.run.settings.keyframes)), encoding="utf-8")
+
+    def keep(self, file: Path) -> None:
+        keys = read_keys(self.text(SCORES))
+        chosen = [replace(s, keys=tuple(k for k in keys if s.start <= k < s.stop)) for s in self.footage().segments]
+        file.write_text(json.dumps(to_json(chosen)), encoding="utf-8")
+
+    def group(self, file: Path) -> None:
+        chosen, settings = self.run.project.records(CHOSEN, Segment), self.run.settings.keyframes
+        made = groups(handpicked(chosen, settings.added, settings.removed, len(self.run.clip)))
+        file.write_text(json.dumps(to_json(made)), encoding="utf-8")
+
+    def predict(self, file: Path) -> None:
+        made, errors = read_groups(self.run.project), []
+        for found in self.footage().prices:
+            errors += predicted(found, [group.key for group in made if found.start <= group.key < found.stop])
+        file.write_text(predicted_csv(made, errors), encoding="utf-8")
+
+    def plot(self, file: Path) -> None:
+        file.write_bytes(scores_plot(read_scores(self.text(SCORES)), *self.expected()))
+
+    def plot_curve(self, file: Path) -> None:
+        file.write_bytes(curve_plot(read_curve(self.text(CURVE)), *self.expected()))
+
+    def expected(self) -> tuple[tuple[Group, ...], list[float]]:
+        """The groups and their predicted errors, 0 to 1."""
+        made, found = read_groups(self.run.project), read_predicted(self.text(PREDICTED))
+        return made, [found.get(group.key, math.nan) / 100 for group in made]
+
+    def text(self, file: str) -> str:
+        return self.run.project.path(file).read_text(encoding="utf-8")
 
 
 def _lay_out(run: Run) -> None:

@@ -1,15 +1,16 @@
 """Stage 1, mask: what may change in every frame.
 
-Reads the user's mask. Writes alpha/000042.png (soft mask, shaped; hand-editable), white/000042.png (only when the
-user brings their own alpha white), region.mp4 (0 or 255, lossless: the frozen promise of what may change),
-region-small.mp4 (the same at the proxy's size) and region.json (its box and share in every frame, and the warnings).
-Everything later asks the region, never the user's file.
+Reads the user's mask, or has a segmenter find one. Writes alpha/000042.png (soft mask, shaped; hand-editable),
+white/000042.png (only when the user brings their own alpha white), found/000042.mp4 and found/cuts.json (only when masks
+are found: as they were before shaping, one clip a shot), region.mp4 (0 or 255, lossless: the frozen promise of what may
+change), region-small.mp4 (the same at the proxy's size) and region.json (its box and share in every frame, and the
+warnings). Everything later asks the region, never the user's file.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -19,30 +20,69 @@ import numpy as np
 
 from ..encode import Writer, gray_encoding, gray_info, gray_planes
 from ..errors import MaskError
-from ..items import SOFT_FLOOR, Alphas, Item, alpha_file, read_alpha, white_file
+from ..finding import FoundFrame, find
+from ..fixes import NOTHING, Painted, apply, marks
+from ..items import SOFT_FLOOR, Alphas, Item, Take, alpha_file, read_alpha, white_file
 from ..model import Box, Mask, to_json
 from ..pictures import encode_png
 from ..pools import Threads
 from ..regions import REGION, REGION_FACTS, REGION_SMALL, Regions, bounding_box
+from ..segmenters import How
 from ..segmenters.given import Given, check, look, open_given
 from ..settings import knob
+from ..shaping import Combination, Shape, combine, shape
 from ..survey import proxy_info
 
 if TYPE_CHECKING:
     from ..pipeline import Run
 
 LOSSY_FLOOR = 32
-LINES = 360
 WHOLE = 0.995
 
 
 @dataclass(frozen=True)
 class MaskSettings:
+    how: How = knob(
+        "given",
+        "Where the mask comes from: given by you, or found: a person, a face, anything you click (track), clothing, what "
+        "rembg or SAM finds, or a colour (key).",
+        label="Mask from",
+    )
     path: str = knob(
         "",
-        "Your mask: a video, a folder of pictures, one picture for all frames, or box:x,y,w,h.",
+        "Your mask: a video, a folder of pictures, one picture for all frames, box:x,y,w,h or ellipse:x,y,w,h.",
         path=True,
         label="Mask",
+    )
+    prompts: str = knob(
+        "",
+        "What to follow, by frame: '0: +120,80 -300,40; 40: box 10,10,50,60; 90: gone'. + is on it, - is not.",
+        label="Clicks",
+    )
+    which: int = knob(
+        1, "Of several people or faces: 1 = the largest, 2 = the next, 0 = all. A click chooses too.", low=0, high=9
+    )
+    part: Literal["face", "face+neck", "head"] = knob("face", "How much of a found face.", label="Face part")
+    clothing: Literal["upper", "lower", "full"] = knob("upper", "Which clothing is found.", label="Garment")
+    combine: Literal["intersect", "add", "subtract"] = knob(
+        "intersect",
+        "With both a found mask and one of yours: only what is in both, what is in either, or what was found without yours.",
+    )
+    model: str = knob("u2net", "Which rembg model: u2net, u2netp, isnet-general-use, birefnet-general and so on.")
+    matting: bool = knob(False, "Have rembg work out hair and other fine edges (slow).", label="Alpha matting")
+    key: str = knob("#00ff00", "The colour to find, as #rrggbb, or light or dark.", label="Key colour")
+    tolerance: float = knob(20.0, "How far from the key colour still counts.", low=0, high=100)
+    checkpoint: str = knob(
+        "",
+        "Your model file: a SAM checkpoint (empty = the one in models/sam), or the .onnx of rembg's custom models.",
+        path=True,
+        label="Model file",
+    )
+    painted: str = knob(
+        "",
+        "For track: a folder of exact masks of a few frames, named by frame like 000042.png.",
+        path=True,
+        label="Painted masks",
     )
     white: str = knob(
         "",
@@ -62,21 +102,39 @@ class MaskSettings:
         low=-50,
         high=50,
     )
+    feather: float = knob(
+        0.0,
+        "Soften the mask's edge over this width, half of it outside, in pixels of a picture 360 lines high.",
+        low=0,
+        high=50,
+    )
+    holes: float = knob(
+        0.0, "Fill holes smaller than a square with this side, in pixels of a picture 360 lines high.", low=0, high=360
+    )
+    specks: float = knob(
+        0.0,
+        "Remove parts smaller than a square with this side, in pixels of a picture 360 lines high.",
+        low=0,
+        high=360,
+    )
+    hull: Literal["off", "convex", "box"] = knob(
+        "off", "Replace every part of the mask by its convex outline, or by a box around it."
+    )
+    spread: int = knob(
+        0,
+        "Carry what you painted on a mask (fixes/) to this many frames before and after, along the motion.",
+        low=0,
+        high=100,
+    )
     invert: bool = knob(False, "The mask is black where the video should change.")
     missing: Literal["error", "hold", "empty"] = knob(
         "error", "When there are fewer masks than frames: stop, repeat the last one, or change nothing there."
     )
 
 
-def shaped(given: Mask, floor: int, invert: bool, grow: float) -> bytes:
-    """The PNG of a mask with everything below `floor` set to 0, then widened by `grow` pixels (narrowed when below 0)."""
-    alpha = 255 - given if invert else given
-    alpha = np.where(alpha >= floor, alpha, 0).astype(np.uint8)
-    reach = round(abs(grow))
-    if reach:
-        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-        alpha = np.asarray(cv2.dilate(alpha, disc) if grow > 0 else cv2.erode(alpha, disc), np.uint8)
-    return encode_png(alpha)
+def shaped(mask: Mask, painted: Painted, steps: Shape, lines: int) -> bytes:
+    """The PNG of a mask with the steps done to it, and what a person painted over it."""
+    return encode_png(apply(shape(mask, steps, lines), *painted))
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,16 +178,38 @@ class _InOrder:
         return self._last
 
 
+@dataclass(frozen=True)
+class Both:
+    """Take: what was found in a frame, put together with the user's own mask of it."""
+
+    found: FoundFrame
+    given: GivenFrame
+    combine: Combination
+
+    def key(self, run: Run) -> str:
+        return f"{self.found.key(run)} {self.combine} {self.given.key(run)}"
+
+    def load(self, run: Run) -> Mask:
+        return combine((self.found.load(run), self.given.load(run)), self.combine)
+
+
 def mask(run: Run) -> None:
     """Freeze what may change."""
     settings, frames = run.settings.mask, len(run.survey.pts)
-    if not settings.path:
+    if settings.how == "given" and not settings.path:
         raise MaskError(
-            "No mask: say what should change with --mask PATH (a video, a folder, a picture) or --mask box:x,y,w,h."
+            "No mask: say what should change with --mask.path (a video, a folder, a picture or box:x,y,w,h), "
+            "or have it found: --mask.how person (or face, track, ...)."
         )
-    warnings = _take(run, settings.path, "mask", alpha_file, settings.floor)
+    warnings, masks, floor = _masks(run)
+    steps = Shape(
+        settings.invert, floor, settings.specks, settings.holes, settings.hull, settings.grow, settings.feather
+    )
+    _lay_out(run, "mask", alpha_file, masks, marks(run, frames, settings.spread), steps)
     if settings.white:
-        warnings += _take(run, settings.white, "white", white_file, 1)
+        more, white, floor = _given(run, settings.white, "white", 1)
+        warnings += more
+        _lay_out(run, "white", white_file, white, [Unpainted()] * frames, Shape(settings.invert, floor))
     else:
         _forget_white(run)
 
@@ -137,6 +217,40 @@ def mask(run: Run) -> None:
     takes = (Alphas(0, frames, Box(0, 0, info.width, info.height)),)
     made = Item((REGION, REGION_SMALL, REGION_FACTS), takes, (tuple(warnings),))
     run.build(made, lambda *paths: freeze(run, frames, warnings, *paths))
+
+
+def _masks(run: Run) -> tuple[list[str], Sequence[Take], int]:
+    """The warnings, the mask of every frame before any shaping, and the floor."""
+    settings = run.settings.mask
+    if settings.how == "given":
+        return _given(run, settings.path, "mask", settings.floor)
+    found = find(run)
+    if not settings.path:
+        return [], found, settings.floor or SOFT_FLOOR
+    warnings, given, floor = _given(run, settings.path, "mask", settings.floor)
+    return warnings, [Both(*pair, settings.combine) for pair in zip(found, given)], floor
+
+
+@dataclass(frozen=True)
+class Unpainted:
+    """Take: nothing that was painted by hand."""
+
+    def key(self, run: Run) -> str:
+        return ""
+
+    def load(self, run: Run) -> Painted:
+        return NOTHING
+
+
+def _lay_out(
+    run: Run, text: str, make: Callable[[int], str], masks: Sequence[Take], painted: Sequence[Take], steps: Shape
+) -> None:
+    """Bring masks into the project, one PNG a frame."""
+    lines = run.clip.info.lines
+    pairs = zip(masks, painted)
+    items = [Item((make(i),), (mask, marks), (steps, lines)) for i, (mask, marks) in enumerate(pairs)]
+    run.each(items, shaped, text)
+    run.sweep(Path(make(0)).parent.as_posix(), {make(i) for i in range(len(items))})
 
 
 def freeze(run: Run, frames: int, warnings: list[str], region: Path, small: Path, facts: Path) -> None:
@@ -161,8 +275,19 @@ def freeze(run: Run, frames: int, warnings: list[str], region: Path, small: Path
             small_writer.write(gray_planes(reduced), index)
             run.progress.step("region", index + 1, frames)
     if not any(boxes):
-        raise MaskError("alpha/ marks nothing in any frame: paint white what should change.")
+        raise MaskError(_nothing(run.settings.mask))
     facts.write_text(json.dumps(to_json(Regions(tuple(boxes), tuple(shares), tuple(warnings)))), encoding="utf-8")
+
+
+def _nothing(settings: MaskSettings) -> str:
+    if settings.how == "given":
+        return "alpha/ marks nothing in any frame: paint white what should change."
+    if settings.how in ("track", "sam"):
+        return f"mask.how = {settings.how} found nothing in any frame: say what to follow with mask.prompts."
+    return (
+        f"mask.how = {settings.how} found nothing in any frame: "
+        "try another, or mark it yourself with --mask.how track and --mask.prompts '0: +x,y'."
+    )
 
 
 def _forget_white(run: Run) -> None:
@@ -171,13 +296,13 @@ def _forget_white(run: Run) -> None:
     if known and known.content:
         raise MaskError(
             f"This project has an alpha white of its own ({known.name}): "
-            "name it again with --mask.white PATH, or give it up with --mask.white ''."
+            "name it again with --mask.white, or give it up with --mask.white ''."
         )
     run.drop(file for file, made in run.ledger.made.items() if made.stage == "mask" and file.startswith("white/"))
 
 
-def _take(run: Run, path: str, name: str, make: Callable[[int], str], floor: int) -> list[str]:
-    """Bring the user's masks into the project, one PNG a frame. Returns the warnings."""
+def _given(run: Run, path: str, name: str, floor: int) -> tuple[list[str], list[GivenFrame], int]:
+    """The warnings about masks of the user's, those masks, and the floor."""
     settings, frames = run.settings.mask, len(run.survey.pts)
     given = open_given(path, run.clip.info)
     floor = floor or (LOSSY_FLOOR if given.lossy else SOFT_FLOOR)
@@ -190,8 +315,4 @@ def _take(run: Run, path: str, name: str, make: Callable[[int], str], floor: int
         run.note(warning)
     content = run.project.input_digest(name, path)
     masks = _InOrder(given, found.count, settings.missing == "hold")
-    values = (floor, settings.invert, settings.grow * run.clip.info.lines / LINES if name == "mask" else 0.0)
-    items = [Item((make(i),), (GivenFrame(masks, i, content),), values) for i in range(frames)]
-    run.each(items, shaped, name)
-    run.sweep(Path(make(0)).parent.as_posix(), {make(i) for i in range(frames)})
-    return warnings
+    return warnings, [GivenFrame(masks, i, content) for i in range(frames)], floor

@@ -16,13 +16,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..groups import CHOICES, FILLED, PATCHES, VERDICTS, Patch, read_choices, read_groups
+from ..groups import CHOICES, FILLED, PATCHES, PREDICTED, VERDICTS, Patch, read_choices, read_groups
 from ..items import File, Item
+from ..keyplots import read_predicted
 from ..measures import FrameMeasures, Limits, Validator, judge, report_csv
 from ..model import Box, Color, Mask, Verdict, to_json
 from ..patching import make_patch, patch_plans
 from ..pixels import pixel_format
 from ..planes import Planes, view
+from ..prediction import agreement
 from ..regions import REGION, Regions, read_regions
 from ..settings import knob
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 REPORT = "report.csv"
 MARGIN = 24
+ENOUGH = 5
+"""Groups from which on it is told how well their errors were predicted."""
 
 
 @dataclass(frozen=True)
@@ -105,9 +109,14 @@ def validate(run: Run) -> None:
         measures: dict[int, list[FrameMeasures]] = defaultdict(list)
         for patch, item in zip(patches, items):
             measures[patch.key] += run.project.records(item.makes[0], FrameMeasures)
-        found = judge(measures, limits(settings, run.settings.composite.carry))
+        expected = read_predicted(run.project.path(PREDICTED).read_text(encoding="utf-8"))
+        judged = judge(measures, limits(settings, run.settings.composite.carry))
+        known = {key: {"predicted": error} for key, error in expected.items() if math.isfinite(error)}
+        found = [replace(v, measures={**v.measures, **known.get(v.key, {})}) for v in judged]
         report.write_text(report_csv(measures, found), encoding="utf-8")
         verdicts.write_text(json.dumps(to_json(found), indent=1), encoding="utf-8")
+        if run.settings.composite.carry != "background" and (text := _kept_promise(found)):
+            run.note(text)
         failed = [verdict for verdict in found if verdict.decision == "drop"]
         if failed:
             which = ", ".join(f"{v.key} ({' '.join(v.broken)})" for v in failed[:5]) + (
@@ -118,9 +127,22 @@ def validate(run: Run) -> None:
             )
             run.note(f"{len(failed)} of {len(found)} groups look wrong, by keyframe {which}: {action}.")
 
-    takes = tuple(File(item.makes[0]) for item in items)
+    takes = (*(File(item.makes[0]) for item in items), File(PREDICTED))
     run.build(Item((REPORT, VERDICTS), takes, (settings.z, run.settings.composite.carry)), write)
     _fill(run, patches)
+
+
+def _kept_promise(found: Sequence[Verdict]) -> str:
+    """Whether the groups that were predicted worse came out worse, as a sentence; '' where too few can tell."""
+    columns = ([v.measures.get(name, math.nan) for v in found] for name in ("predicted", "motion", "colour"))
+    predicted, *measured = columns
+    alike, count = agreement(predicted, measured)
+    if count < ENOUGH or math.isnan(alike):
+        return ""
+    return (
+        f"Predicted and measured error put {count} groups in orders that correlate by {alike:.2f} (1 = the same order, "
+        "0 = the prediction told nothing)."
+    )
 
 
 def _fill(run: Run, patches: Sequence[Patch]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import Any
 import gradio as gr
 
 from .. import jobs, session
-from ..errors import VidpaintError
+from ..errors import ProjectError, VidpaintError
 from ..settings import get, put
 from ..stages import PRESETS, Settings
 from . import compat, fragments
 from .compat import update
 from .controls import Form
+from .keeping import Keeping
 from .page import CONTROLS, PATHS, Host, Page, Tab
 from .tabs.inpaint import InpaintTab
 from .tabs.keyframes import KeyframesTab
@@ -27,6 +29,7 @@ from .workspaces import Access, Workspace, Workspaces
 TABS: tuple[type[Tab], ...] = (SourceTab, KeyframesTab, InpaintTab, SelectTab, ResultTab)
 TITLES = {"age": "Age", "clothes": "Clothes", "remove": "Remove"}
 CUSTOM = "Custom"
+SCRIPTS = "javascript/vidpaint.js", "javascript/vidpaint_mask.js"
 
 
 def build(
@@ -38,20 +41,22 @@ def build(
     """
     host = host or Host()
     preset = PRESETS["remove"] if host.engine == "builtin" else {}
-    form = Form(put(Settings(), {"inpaint.engine": host.engine, **preset}), host.engine, host.names)
+    begins = put(Settings(), {"inpaint.engine": host.engine, **preset, **host.defaults})
+    form = Form(begins, host.engine, host.names, host.defaults)
     page = Page(Workspaces(root, allow), access, form, host)
-    frame, tabs = Frame(page), [kind(page) for kind in TABS]
+    frame, keeping, tabs = Frame(page), Keeping(page), [kind(page) for kind in TABS]
     with compat.blocks() as blocks, gr.Column(elem_id="vidpaint"):
         frame.build()
+        keeping.build()
         with gr.Tabs(elem_id="vidpaint_tabs"):
             for tab in tabs:
                 with gr.Tab(tab.title, elem_id=f"vidpaint_tab_{tab.title[0]}"):
                     tab.build()
         frame.build_hidden()
-        for part in (frame, *tabs):
+        for part in (frame, keeping, *tabs):
             part.bind()
         if script:
-            compat.load_script(blocks, compat.asset("javascript/vidpaint.js"))
+            compat.load_script(blocks, "\n".join(map(compat.asset, SCRIPTS)))
     return blocks
 
 
@@ -84,41 +89,57 @@ class Frame(Tab):
         with gr.Row(elem_classes="vidpaint-hidden"):
             for name in ("start", "poll"):
                 page.button(name, name)
-            for name in ("version", "shown", "command"):
+            for name in ("version", "shown", "command", "loaded", "beat"):
                 page[name] = gr.Textbox("", label=f"vidpaint {name}", elem_id=f"vidpaint_{name}")
 
     def bind(self) -> None:
         page = self.page
-        page.bind(page["start"].click, self.start, ["project"], ["project"])
-        page.bind(page["poll"].click, self.poll, ["project", CONTROLS], ["progress", "stepper", "version"], quiet=True)
-        page.bind(page["project"].change, self.load, ["project"], [CONTROLS])
+        state = ["progress", "stepper", "version"]
+        page.bind(page["start"].click, self.start, ["project"], ["project", *state])
+        page.bind(page["poll"].click, self.poll, ["project", CONTROLS], [*state, "beat"], quiet=True)
+        page.bind(page["project"].change, self.load, ["project", "loaded"], ["loaded", CONTROLS])
         page.bind(page["preset"].change, self.preset, ["preset"], [CONTROLS])
         page.bind_run("run_all", "")
         page.bind(page["interrupt"].click, self.interrupt, ["project"])
         page.bind(page["skip"].click, self.skip, ["project"])
 
-    def start(self, id: str) -> Any:
-        """The project list as the page opens: what is running, or else the newest."""
+    def start(self, id: str) -> tuple[Any, ...]:
+        """The project list as the page opens with what is running, or else the newest, and where that one stands."""
         spaces = self.page.spaces
         known = spaces.titles()
         running = [name for name in known if (job := jobs.of(spaces.open(name).project)) and job.running]
         chosen = id if id in known else (running or known or [""])[0]
-        return update(choices=known, value=chosen or None)
+        if not chosen:
+            return update(choices=[], value=None), "", fragments.stepper([]), ""
+        space = spaces.open(chosen)
+        job = jobs.of(space.project)
+        version = f"{space.id} {_version(space, job)}"
+        try:
+            states = fragments.stepper(_states(space.project, version, ()))
+        except VidpaintError as error:  # its video is not where it was, say: the list is shown all the same
+            states = fragments.note(str(error), "error")
+        return update(choices=known, value=chosen), fragments.progress(job), states, version
 
-    def load(self, id: str) -> tuple[Any, ...]:
-        """The controls as the project has them. One that has no mask yet begins with what the page shows."""
-        space, controls = self.page.space(id), self.page.form.controls
-        if not session.is_project(space.project):
-            return tuple(update() for _ in controls)
-        with session.opened(space.project) as run:
-            values = {path: get(run.settings, path) for path in controls}
+    def load(self, id: str, before: str) -> tuple[Any, ...]:
+        """The controls as the project has them; one that has no mask yet begins with the defaults.
+
+        What a person set before there was any project is for the first one, so it stays.
+        """
+        form = self.page.form
+        if not id:  # the last one was deleted
+            return (before, *(update() for _ in form.controls))
+        space, values = self.page.space(id), dict.fromkeys(PATHS, "")
+        if session.is_project(space.project):
+            with session.opened(space.project) as run:
+                values = {path: get(run.settings, path) for path in form.controls}
         for path in PATHS:
             values[path] = space.shown(values[path])
-        fresh = not (space.project / "region.json").exists()
-        return tuple(
-            update() if fresh and path not in PATHS and not path.startswith("source.") else update(value=value)
-            for path, value in values.items()
-        )
+        if not (space.project / "region.json").exists():
+            own = {path: value for path, value in values.items() if path in PATHS or path.startswith("source.")}
+            begins = {path: control.value for path, control in form.controls.items() if not path.startswith("source.")}
+            values = {**(begins if before else {}), **own}
+        shown = {path: form.held(path, value) for path, value in values.items()}
+        return (id, *(update(value=shown[path]) if path in shown else update() for path in form.controls))
 
     def preset(self, name: str) -> tuple[Any, ...]:
         """The controls with a preset's values; the others stay."""
@@ -130,30 +151,39 @@ class Frame(Tab):
         job = jobs.of(self.page.space(id).project)
         if job and job.running:
             job.cancel()
-            self.page.host.interrupt()
+            self.page.host.interrupt(job.thread)
         return ()
 
     def skip(self, id: str) -> tuple[()]:
         """Give up the pictures that are being painted now; the rest goes on."""
         job = jobs.of(self.page.space(id).project)
         if job and job.running and self.page.host.skip:
-            self.page.host.skip()
+            self.page.host.skip(job.thread)
         return ()
 
-    def poll(self, id: str, *given: Any) -> tuple[Any, Any, Any]:
-        """Progress, stepper, and a text that changes whenever the rest of the page has something new to show."""
+    def poll(self, id: str, *given: Any) -> tuple[Any, ...]:
+        """Progress, stepper, a text that changes whenever the rest of the page has something new to show, and one that
+        always changes: without it the page's script stops asking."""
+        beat = str(time.monotonic_ns())
         if not id:
-            return "", fragments.stepper([]), ""
-        space = self.page.spaces.open(id)
+            return "", fragments.stepper([]), "", beat
+        try:
+            space = self.page.spaces.open(id)
+        except ProjectError as error:  # deleted a moment ago, or on another page
+            return "", fragments.note(str(error), "error"), "", beat
         job = jobs.of(space.project)
         busy = bool(job and job.running)
+        if job and busy:
+            seen = self.page.host.glimpse(job.thread)
+            # Between two batches the last look stays, so that the page does not jump.
+            job.glimpse = seen or (job.glimpse if job.text == fragments.PAINTING else None)
         version = f"{space.id} {_version(space, job)}"
         try:
             asked = tuple(self.page.values(id, given).items())
             states = [] if busy else _states(space.project, version, asked)
         except VidpaintError as error:
-            return fragments.progress(job), fragments.note(str(error), "error"), version
-        return fragments.progress(job), update() if busy else fragments.stepper(states), version
+            return fragments.progress(job), fragments.note(str(error), "error"), version, beat
+        return fragments.progress(job), update() if busy else fragments.stepper(states), version, beat
 
 
 def _version(space: Workspace, job: jobs.Job | None) -> str:

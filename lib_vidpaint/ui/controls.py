@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import fields
 from functools import cache
 from typing import Any
@@ -20,6 +21,7 @@ NAMED = {
     "inpaint.checkpoint": "checkpoint",
     "inpaint.refiner": "checkpoint",
     "inpaint.vae": "vae",
+    "inpaint.styles": "style",
 }
 """Knobs whose value is one of the names that an engine has, with the kind of name."""
 OF_DIFFUSION = {
@@ -27,6 +29,10 @@ OF_DIFFUSION = {
     "inpaint.engine", "inpaint.prompt", "inpaint.negative_prompt", "inpaint.denoise", "inpaint.masked_content",
 }  # fmt: skip
 """Knobs that mean nothing to the built-in engine."""
+SEVERAL = {"inpaint.styles"}
+"""Knobs that hold several names, with ; between them."""
+FLAG_ONLY = {"assemble.raw"}
+"""Knobs without a control: a page may be open to others, and these are not checked."""
 LINES = {"inpaint.prompt": 3, "inpaint.negative_prompt": 2}
 
 
@@ -40,6 +46,15 @@ def labels() -> dict[str, str]:
         path: name if taken[name] == 1 else f"{path.split('.')[0].capitalize()}: {name.lower()}"
         for path, name in names.items()
     }
+
+
+def worded(text: str) -> str:
+    """A sentence with the labels of controls where it names knobs as the command line does: `--assemble.master on`."""
+
+    def label(found: re.Match[str]) -> str:
+        return f"“{labels()[found[1]]}”" if found[1] in labels() else found[0]
+
+    return re.sub(r"(?<![\w./])(?:--)?([a-z]+\.[a-z_]+)(?!\.?\w|/)", label, text)
 
 
 def elem_id(path: str) -> str:
@@ -57,6 +72,9 @@ def control(leaf: Leaf, value: Any, names: Sequence[str] = (), visible: bool = T
         return gr.Checkbox(value=value, **common)
     if leaf.choices:
         return gr.Dropdown(choices=list(leaf.choices), value=value, **common)
+    if leaf.path in SEVERAL and visible:
+        common["info"] = (text or "").partition(";")[0] + "."  # here a list holds them, and no text
+        return gr.Dropdown(choices=list(names), value=parts(value), multiselect=True, **common)
     if names:
         known = list(dict.fromkeys([value, *names]))
         return gr.Dropdown(choices=known, value=value, allow_custom_value=True, **common)
@@ -68,6 +86,11 @@ def control(leaf: Leaf, value: Any, names: Sequence[str] = (), visible: bool = T
     return gr.Textbox(value=value, lines=LINES.get(leaf.path, 1), max_lines=LINES.get(leaf.path, 1) + 3, **common)
 
 
+def parts(text: str) -> list[str]:
+    """The names in a knob that holds several."""
+    return [name.strip() for name in text.split(";") if name.strip()]
+
+
 def _step(leaf: Leaf) -> float:
     if leaf.kind is int:
         return 1
@@ -77,20 +100,30 @@ def _step(leaf: Leaf) -> float:
 
 
 class Form:
-    """The controls of the page by their dotted path, in the order in which handlers receive their values."""
+    """The controls of the page by their dotted path, in the order in which handlers receive their values.
 
-    def __init__(self, defaults: Settings, engine: str, names: Callable[[str], Sequence[str]]) -> None:
-        self.defaults, self.engine, self._names = defaults, engine, names
+    The WebUI stores what a control begins with, except for those in `elsewhere`, which its own settings page decides.
+    """
+
+    def __init__(
+        self, defaults: Settings, engine: str, names: Callable[[str], Sequence[str]], elsewhere: Collection[str] = ()
+    ) -> None:
+        self.defaults, self.engine, self._names, self._elsewhere = defaults, engine, names, elsewhere
         self.controls: dict[str, Any] = {}
         self._leaves = {leaf.path: leaf for leaf in walk(Settings)}
 
     def add(self, *paths: str) -> None:
-        """Make the controls of these knobs, or of whole sections, here; those made before are left out."""
+        """Make the controls of these knobs, or of whole sections, here; those made before are left out, and so are FLAG_ONLY."""
         for leaf in self._leaves.values():
-            if leaf.path in self.controls or not ({leaf.path, leaf.path.split(".")[0]} & set(paths)):
+            if leaf.path in {*self.controls, *FLAG_ONLY} or not ({leaf.path, leaf.path.split(".")[0]} & set(paths)):
                 continue
-            names = self._names(NAMED[leaf.path]) if leaf.path in NAMED else ()
-            self.controls[leaf.path] = control(leaf, get(self.defaults, leaf.path), names, self.shown(leaf.path))
+            made = control(leaf, get(self.defaults, leaf.path), self.names(leaf.path), self.shown(leaf.path))
+            made.do_not_save_to_config = leaf.path in self._elsewhere
+            self.controls[leaf.path] = made
+
+    def names(self, path: str) -> Sequence[str]:
+        """The names that the engine has now for a knob; empty for most."""
+        return self._names(NAMED[path]) if path in NAMED else ()
 
     def shown(self, path: str) -> bool:
         """Whether a knob means something to the page's engine."""
@@ -99,4 +132,14 @@ class Form:
     def values(self, given: Sequence[Any]) -> dict[str, Any]:
         """What the controls hold, by path, each checked here on the server. Raises SettingsError."""
         sent = zip(self.controls, given, strict=True)
-        return {path: check(self._leaves[path], "" if value is None else value) for path, value in sent}
+        return {path: check(self._leaves[path], _one(value)) for path, value in sent}
+
+    def held(self, path: str, value: Any) -> Any:
+        """The inverse of `values`: what the control of a knob must hold to show this value."""
+        return parts(value) if getattr(self.controls[path], "multiselect", False) else value
+
+
+def _one(value: Any) -> Any:
+    if isinstance(value, list):
+        return ";".join(str(one).replace(";", "") for one in value)
+    return "" if value is None else value

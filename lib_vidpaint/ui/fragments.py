@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from datetime import timedelta
 from html import escape
 
+from ..engines import Glimpse
 from ..jobs import Job
-from ..selection import Picks
-from ..session import StageState, WorkPlan
+from ..pictures import encode_jpeg
+from ..session import StageState
 from ..sizes import words
-from ..viewing import FOR_PEOPLE, Facts, Failure
+from ..viewing import FOR_PEOPLE, Facts, Failure, reduced
+from .controls import worded
 
 STEPS = (
     ("Source & mask", ("mask", "extract", "prepare")),
@@ -19,6 +22,8 @@ STEPS = (
     ("Select", ("select",)),
     ("Result", ("composite", "refine", "validate", "assemble", "smooth", "enhance", "package")),
 )
+PREVIEW = 224
+PAINTING = "painting"
 DECISIONS = {
     "chosen": "your choice",
     "ranked": "ranked best by the program",
@@ -38,7 +43,7 @@ MEASURES = {
 
 def note(text: str, kind: str = "hint") -> str:
     return (
-        f'<div class="vidpaint-{kind}" role="{"alert" if kind == "error" else "note"}">{escape(text)}</div>'
+        f'<div class="vidpaint-{kind}" role="{"alert" if kind == "error" else "note"}">{escape(worded(text))}</div>'
         if text
         else ""
     )
@@ -60,7 +65,7 @@ def stepper(states: Sequence[StageState]) -> str:
         kind = "new" if not stages else "due" if due else "done"
         why = "; ".join(f"{stage.name}: {', '.join(stage.reasons)}" for stage in due)
         mark = {"new": "○", "due": "●", "done": "✓"}[kind]
-        chips.append(f'<li class="vidpaint-{kind}" title="{escape(why)}"><b>{mark}</b> {escape(title)}</li>')
+        chips.append(f'<li class="vidpaint-{kind}" title="{escape(worded(why))}"><b>{mark}</b> {escape(title)}</li>')
         if due and not reason:
             reason = f"Next is {due[0].name}, because {due[0].reasons[0]}" + (
                 f" (and {len(due[0].reasons) - 1} more)." if len(due[0].reasons) > 1 else "."
@@ -75,13 +80,18 @@ def progress(job: Job | None) -> str:
     if job is None:
         return ""
     if job.running:
-        share = f"{100 * job.done / job.total:.1f}%" if job.total else "100%"
-        busy = "" if job.total else " vidpaint-busy"
-        count = f"{job.done} of {job.total}" if job.total else str(job.done or "")
-        left = job.seconds_left
+        seen = job.glimpse
+        first = seen is not None and job.text != PAINTING  # work is counted when it is done: this is the first batch
+        task, done, total = (PAINTING, 0, 0) if first else (job.text, job.done, job.total)
+        share = f"{100 * done / total:.1f}%" if total else "100%"
+        busy = "" if total else " vidpaint-busy"
+        count = f" {done} of {total}" if total else f" {done or ''}".rstrip()
+        left = None if first else job.seconds_left
         eta = f"about {clock(max(left, 1))} left" if left is not None else f"{clock(job.seconds)} so far"
-        text = "Stopping after this step …" if job.stopping else f"{job.text} {count} · {eta}"
+        step = f" · step {min(seen.step + 1, seen.steps)} of {seen.steps}" if seen and seen.steps else ""
+        text = "Stopping after this step …" if job.stopping else f"{task}{count}{step} · {eta}"
         bar = f'<div class="vidpaint-bar{busy}"><span style="width:{share}"></span><em>{escape(text)}</em></div>'
+        bar = f'<div class="vidpaint-now">{_preview(seen)}{bar}</div>'
     else:
         said = {
             "done": f"Done in {clock(job.seconds)}.",
@@ -90,6 +100,14 @@ def progress(job: Job | None) -> str:
         bar = note(said, "error" if job.state == "failed" else "hint")
     notes = "".join(note(text, "warning") for text in job.notes)
     return f'<div class="vidpaint-job" data-number="{job.number}" data-state="{job.state}">{bar}{notes}</div>'
+
+
+def _preview(seen: Glimpse | None) -> str:
+    """The picture that is being painted, small enough to travel inside the page's own text."""
+    if seen is None or seen.picture is None:
+        return ""
+    data = base64.b64encode(encode_jpeg(reduced(seen.picture, PREVIEW))).decode()
+    return f'<img class="vidpaint-glimpse" src="data:image/jpeg;base64,{data}" alt="what is being painted now">'
 
 
 def table(rows: Sequence[tuple[str, str]]) -> str:
@@ -133,25 +151,15 @@ def _fitting(width: int, height: int) -> str:
     return f'style="width:min(100%,calc(70vh*{width}/{height}))"'
 
 
-def plan(found: WorkPlan) -> str:
-    """What a run will paint, and how long that takes."""
-    each = f"{found.seconds_per_image:.2f} s each, measured on one" if found.images else "nothing left to paint"
-    rows = [
-        ("Keyframes", f"{found.keyframes} for {found.frames} frames"),
-        ("Images to paint", f"{found.images}, about {clock(found.images * found.seconds_per_image)} ({each})"),
-        ("What may change", f"{found.region_share:.1%} of the picture"),
-    ]
-    return table(rows) + "".join(note(text, "warning") for text in found.warnings)
-
-
-def keyframes(pictures: Sequence[tuple[Picks, str]], page: int, pages: int) -> str:
-    """Thumbnails of keyframes with the frames that each serves."""
+def tried(title: str, before: str, candidates: Sequence[tuple[str, str, str, bool]]) -> str:
+    """A keyframe and what was painted for it: (command of a click, url, caption, whether it is the chosen one)."""
     cells = "".join(
-        f'<figure><img loading="lazy" src="{escape(url)}" alt="keyframe {picks.group.key}">'
-        f"<figcaption>{picks.group.key} <small>{picks.group.start}–{picks.group.stop - 1}</small></figcaption></figure>"
-        for picks, url in pictures
+        f'<button class="{"vidpaint-taken" if taken else ""}" data-vidpaint="{command}" title="Use this one">'
+        f'<img src="{escape(url)}" alt="{escape(caption)}"><span>{escape(caption)}{" ✓" if taken else ""}</span></button>'
+        for command, url, caption, taken in candidates
     )
-    return f'<div class="vidpaint-thumbs">{cells}</div>{turner("keyframes:page", page, pages)}'
+    original = f'<figure><img src="{escape(before)}" alt="the original"><figcaption>original</figcaption></figure>'
+    return f'<div class="vidpaint-tried"><h4>{escape(title)}</h4><div class="vidpaint-candidates">{original}{cells}</div></div>'
 
 
 def turner(name: str, page: int, pages: int) -> str:
@@ -168,7 +176,8 @@ def compare(before: str, after: str, index: int, width: int, height: int) -> str
         f'<div class="vidpaint-compare" {_fitting(width, height)}>'
         f'<img src="{escape(before)}" alt="frame {index} before"><img class="after" src="{escape(after)}" alt="frame {index} after">'
         "<i></i><span>before</span><span>after</span></div>"
-        '<input class="vidpaint-divider" type="range" min="0" max="100" value="50" aria-label="divider between before and after">'
+        f'<input class="vidpaint-divider" {_fitting(width, height)} type="range" min="0" max="100" value="50" '
+        'title="Drag to see more of before or after" aria-label="divider between before and after">'
     )
 
 

@@ -3,41 +3,53 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import gradio as gr
 
 from .. import jobs, viewing
+from ..engines import Glimpse
 from ..errors import MaskError, SettingsError, VidpaintError
+from ..mask_view import FOLLOWED
 from . import fragments
 from .compat import on, update
 from .controls import Form
+from .img2img import Img2Img
 from .workspaces import Access, Workspace, Workspaces
 
 log = logging.getLogger(__name__)
-PATHS = "mask.path", "mask.white"
+PATHS = "mask.path", "mask.white", "mask.checkpoint", "mask.painted", "enhance.lut"
 VIDEO_TYPES = [".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mts", ".m2ts", ".ts", ".mxf"]
 NO_PROJECT = "Open a video first, under Source & mask."
 CONTROLS = "controls"
 """Among the inputs or outputs of an event: every knob's control, in the form's order."""
 
 
-def nothing() -> None:
+def nothing(*_: Any) -> None:
     """What a host without buttons of its own does."""
 
 
 @dataclass(frozen=True)
 class Host:
-    """What surrounds the page: which engine paints, the names it knows, and how its own work is stopped at once."""
+    """What surrounds the page: which engine paints, the names it knows, and the values that a new project begins with.
+
+    `refresh` has it look for new names. `interrupt`, `skip` and `glimpse` act on what it does for a job's thread, and on
+    nothing else: another user's picture is not ours to stop.
+    """
 
     engine: str = "builtin"
     names: Callable[[str], Sequence[str]] = lambda kind: ()
-    interrupt: Callable[[], None] = nothing
-    skip: Callable[[], None] | None = None
+    refresh: Callable[[], None] = nothing
+    interrupt: Callable[[Thread], None] = nothing
+    skip: Callable[[Thread], None] | None = None
+    glimpse: Callable[[Thread], Glimpse | None] = nothing
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    img2img: Img2Img | None = None
 
 
 class Page:
@@ -53,6 +65,10 @@ class Page:
 
     def __getitem__(self, name: str) -> Any:
         return self._parts[name] if name in self._parts else self.form.controls[name]
+
+    def adopt(self, name: str, component: Any) -> None:
+        """Take in a component of the host's own, which stays as it is."""
+        self._parts[name] = component
 
     def button(self, name: str, text: str, kind: Any = "secondary", **more: Any) -> None:
         """A button with the element id `vidpaint_<name>`."""
@@ -75,7 +91,7 @@ class Page:
 
     def bind_run(self, name: str, until: str) -> None:
         """Have a button start the work up to a stage."""
-        self.bind(self[name].click, lambda id, *given: self.run(id, until, *given), ["project", CONTROLS])
+        self.bind(self[name].click, lambda title, *given: self.run(title, until, *given), ["project", CONTROLS])
 
     def _named(self, names: Sequence[str]) -> list[Any]:
         found = []
@@ -83,12 +99,16 @@ class Page:
             found += self.form.controls.values() if name == CONTROLS else [self[name]]
         return found
 
-    def run(self, id: str, until: str, *given: Any) -> tuple[()]:
-        """Start the project's job with the values of all controls, up to a stage ('': to the end)."""
+    def run(self, id: str, until: str, *given: Any, only: int | None = None) -> tuple[()]:
+        """Start the project's job with the values of all controls, up to a stage ('': to the end), or on `only` one keyframe."""
         space, values = self.space(id), self.values(id, given)
-        if not values["mask.path"]:
-            raise MaskError("What may change? Drag a box on the picture, upload a mask, or give its path.")
-        jobs.start(space.project, values, until=until, plan=until == "keyframes")
+        if values["mask.how"] == "given" and not values["mask.path"]:
+            raise MaskError("What may change? Drag a box on the picture, or choose another way to mark it.")
+        if values["mask.how"] in FOLLOWED and not (values["mask.prompts"] or values["mask.painted"]):
+            raise MaskError(
+                "What may change? Click on it on the picture under Source & mask: it is followed from there."
+            )
+        jobs.start(space.project, values, until=until, plan=until == "keyframes", only=only)
         return ()
 
     def space(self, id: str) -> Workspace:
@@ -124,15 +144,18 @@ class Tab:
         """Have `show` fill components with what the project's files say, whenever those have changed."""
         self.page.bind(self.page["version"].change, show, ["project", *inputs], outputs, quiet=True)
 
-    def bind_command(self, name: str, obey: Callable[..., Any], inputs: Sequence[str], outputs: Sequence[str]) -> None:
+    def bind_command(
+        self, name: str, obey: Callable[..., Any], inputs: Sequence[str], outputs: Sequence[str], js: str = "",
+        quiet: bool = False,
+    ) -> None:  # fmt: skip
         """Have `obey` take the commands `<name>:…` of pictures and buttons in HTML: the rest of the text comes first."""
         page = self.page
         with gr.Row(elem_classes="vidpaint-hidden"):
             page.button(f"send_{name}", f"send {name}")
         given = ["command", "project", *inputs]
         # gradio 3 also hands the outputs' values to the script, after the inputs'.
-        js = f"(...given) => [window.vidpaintPage.command, ...given.slice(1, {len(given)})]"
-        page.bind(page[f"send_{name}"].click, obey, given, outputs, js=js)
+        js = js or f"(...given) => [window.vidpaintPage.command, ...given.slice(1, {len(given)})]"
+        page.bind(page[f"send_{name}"].click, obey, given, outputs, js=js, quiet=quiet)
 
 
 def guarded(outputs: int, work: Callable[..., Any], quiet: bool = False) -> Callable[..., Any]:

@@ -94,9 +94,9 @@ class Workspace:
         return UPLOADED + safe
 
     def given(self, text: str, access: Access) -> str:
-        """The path that a path box stands for: an uploaded file, a `box:`, or a path that `access` allows."""
+        """The path that a path box stands for: an uploaded file, a `box:` or `ellipse:`, or a path that `access` allows."""
         text = text.strip()
-        if not text or text.startswith("box:"):
+        if not text or text.startswith(("box:", "ellipse:")):
             return text
         if text.startswith(UPLOADED):
             name = text[len(UPLOADED) :]
@@ -124,10 +124,18 @@ class Workspace:
 
     def picture(self, name: str, made_from: Path, make: Callable[[], Frame]) -> Path:
         """A small JPEG in served/, made again when the file it shows has changed."""
-        target = self._fresh(f"{name}-", f"{_stamp(made_from)}.jpg")
+        return self.made(name, made_from, ".jpg", lambda: encode_jpeg(make()))
+
+    def made(self, name: str, made_from: Path, suffix: str, make: Callable[[], bytes]) -> Path:
+        """A file in served/, made again when the one it shows has changed."""
+        target = self._fresh(f"{name}-", f"{_stamp(made_from)}{suffix}")
         if not target.exists():
-            write_bytes(target, encode_jpeg(make()))
+            write_bytes(target, make())
         return target
+
+    def drawn(self, name: str, made_from: Path, suffix: str = ".jpg") -> bool:
+        """Whether `picture` or `made` would find its file there."""
+        return (self.served / f"{name}-{_stamp(made_from)}{suffix}").exists()
 
     def prune(self, prefix: str, keep: int = NEWEST_FRAMES) -> None:
         """Leave only the newest pictures of frames that somebody looked at."""
@@ -138,6 +146,8 @@ class Workspace:
     def _fresh(self, prefix: str, rest: str) -> Path:
         self.served.mkdir(exist_ok=True)
         target = self.served / f"{prefix}{rest}"
+        if target.exists():  # with 2,000 pictures there, looking for older ones takes 2 ms
+            return target
         for old in self.served.glob(f"{prefix}*"):
             if old != target and re.fullmatch(r"[0-9a-f]+-[0-9a-f]+\.\w+", old.name[len(prefix) :]):
                 old.unlink(missing_ok=True)
@@ -163,7 +173,7 @@ class Workspaces:
             write_bytes(made.folder / TITLE, title.encode("utf-8", "replace"))
         except OSError as error:
             raise ProjectError(
-                f"No project can be made in {self.root} ({error.strerror}): choose another --root."
+                f"No project can be made in {self.root} ({error.strerror}): choose another folder for the projects."
             ) from error
         self.allow(made.served)
         return made

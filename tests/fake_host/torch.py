@@ -14,3 +14,7 @@ def manual_seed(seed: int) -> None:
 
 def randint(low: int, high: int, shape: tuple[int, ...]) -> np.ndarray:
     return _generator.integers(low, high, shape)
+
+
+def zeros(*shape: int) -> np.ndarray:
+    return np.zeros(shape, np.float32)

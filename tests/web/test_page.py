@@ -3,109 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from driving import CHROMIUM, ROOT, field, press, project_of, tab
 
 pytest.importorskip("gradio", reason="the page needs gradio: pip install 'vidpaint[ui]'")
-playwright = pytest.importorskip("playwright.sync_api", reason="the page is driven by playwright")
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+pytest.importorskip("playwright.sync_api", reason="the page is driven by playwright")
 pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="needs /usr/bin/chromium")
-
-ROOT = Path(__file__).parents[2]
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("page")
-
-
-@pytest.fixture(scope="module")
-def url(folder: Path) -> Iterator[str]:
-    """The page's address, served by the real command from a folder with something secret in it."""
-    (folder / "cwd").mkdir()
-    (folder / "cwd" / "secret.txt").write_text("secret")
-    environment = {
-        **os.environ, "VIDPAINT_HOME": str(folder / "home"), "GRADIO_TEMP_DIR": str(folder / "gradio"),
-        "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1",
-    }  # fmt: skip
-    line = [sys.executable, "-m", "lib_vidpaint", "ui", "--root", str(folder / "pro jects #1"), "--port", "7899"]
-    log = (folder / "server.log").open("w+")
-    server = subprocess.Popen(line, cwd=folder / "cwd", env=environment, stdout=log, stderr=log)
-    try:
-        for _ in range(240):
-            if "http://" in (text := (folder / "server.log").read_text()):
-                break
-            assert server.poll() is None, text
-            time.sleep(0.25)
-        yield "http://127.0.0.1:7899/"
-    finally:
-        server.terminate()
-        server.wait(10)
-        log.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
-
-
-@pytest.fixture(scope="module")
-def page(browser: Any, url: str) -> Iterator[Any]:
-    opened = browser.new_page(viewport={"width": 1280, "height": 900})
-    opened.faults = []
-    opened.on("pageerror", lambda error: opened.faults.append(str(error)))
-    opened.goto(url)
-    opened.wait_for_selector("#vidpaint_run_all")
-    yield opened
-    assert opened.faults == []
-
-
-def field(page: Any, name: str) -> Any:
-    """The box in which a control's value stands."""
-    return page.locator(
-        f"#vidpaint_{name} textarea, #vidpaint_{name} input[type=text], #vidpaint_{name} input[type=number]"
-    ).first
-
-
-def tab(page: Any, number: int) -> None:
-    buttons = "#vidpaint_tabs [role=tab]:visible, #vidpaint_tabs > .tab-nav button:visible"
-    page.locator(buttons, has_text=f"{number} ").last.click()
-
-
-def press(page: Any, name: str, seconds: float = 60) -> None:
-    """Press a button that starts a job, and wait for that job's end."""
-    job = "#vidpaint_progress .vidpaint-job"
-    before = int(page.get_attribute(job, "data-number")) if page.locator(job).count() else 0
-    page.click(f"#vidpaint_{name}")
-    page.wait_for_function(
-        f"() => {{ const job = document.querySelector('{job}');"
-        f" return job && Number(job.dataset.number) > {before} && job.dataset.state !== 'running' }}",
-        timeout=seconds * 1000,
-    )
-    assert page.get_attribute(job, "data-state") == "done", page.inner_text(job)
-
-
-def project_of(folder: Path) -> Path:
-    (found,) = (folder / "pro jects #1").glob("*/project")
-    return found
 
 
 def fetch(url: str, file: str, prefix: str, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
@@ -154,7 +66,9 @@ def test_a_mask_is_uploaded(page: Any, footage: dict[str, Path], folder: Path) -
 
 
 def test_a_box_is_dragged_on_the_frame(page: Any, folder: Path) -> None:
-    time.sleep(2)  # the frame is drawn anew once more after the job before
+    page.click("[data-vidpaint='mask:way:box']")
+    time.sleep(2)  # the frame is drawn anew once more after the job before, and once it is sharp
+    page.wait_for_function("() => !document.querySelector('.vidpaint-state[data-wanted]')")
     image = page.locator(".vidpaint-frame img")
     image.scroll_into_view_if_needed()
     area = image.bounding_box()
@@ -211,7 +125,7 @@ def test_candidates_are_painted_and_chosen_by_key_and_click(page: Any, folder: P
     field(page, "inpaint_batch_count").press("Tab")
     press(page, "run_inpaint")
     tab(page, 4)
-    page.wait_for_selector(".vidpaint-candidates button img")
+    page.wait_for_selector(".vidpaint-picker .vidpaint-candidates button img")
     key = int(page.get_attribute(".vidpaint-picker", "data-key"))
     page.keyboard.press("2")
     page.wait_for_selector(".vidpaint-taken[data-number='2']")
@@ -221,7 +135,7 @@ def test_candidates_are_painted_and_chosen_by_key_and_click(page: Any, folder: P
     page.wait_for_selector(".vidpaint-strip .vidpaint-drop")
     page.keyboard.press("u")
     page.wait_for_selector(".vidpaint-strip .vidpaint-chosen")
-    page.locator(".vidpaint-candidates button").first.click()
+    page.locator(".vidpaint-picker .vidpaint-candidates button").first.click()
     page.wait_for_selector(".vidpaint-taken[data-number='1']")
     assert json.loads(selection.read_text()) == [{"key": key, "candidate": 0}]
 
@@ -265,7 +179,9 @@ def test_a_page_that_is_opened_again_finds_everything(browser: Any, url: str, pa
         "() => document.querySelector('#vidpaint_facts').innerText.includes('14 frames')", timeout=20000
     )
     assert time.monotonic() - began < 15
-    assert field(again, "mask_path").input_value().startswith("box:")
+    again.wait_for_function(
+        "() => document.querySelector('#vidpaint_mask_path textarea, #vidpaint_mask_path input').value.startsWith('box:')"
+    )
     again.close()
 
 

@@ -35,7 +35,7 @@ class ResultTab(Tab):
                 page.html("files")
                 page.button("folder", "Open folder", visible=not page.access.reachable)
                 with gr.Accordion("How the edit is carried, checked and written", open=False):
-                    page.form.add("composite", "validate", "assemble", "package")
+                    page.form.add("composite", "validate", "enhance", "assemble", "package")
 
     def bind(self) -> None:
         page = self.page
@@ -65,8 +65,8 @@ class ResultTab(Tab):
         if not patches.exists() or not (space.project / "render.json").exists():
             return fragments.note(NOTHING)
         pair, found = {}, facts(space)
-        filled = space.project / "filled.json"
-        made_from = filled if filled.exists() else patches
+        later = [space.project / name for name in ("enhanced.json", "filled.json")]
+        made_from = next((file for file in later if file.exists()), patches)
 
         def side(which: int) -> Any:
             if not pair:

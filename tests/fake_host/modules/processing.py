@@ -22,6 +22,7 @@ at_step: list[Callable[[int], None]] = []
 class StableDiffusionProcessing:
     prompt: Any = ""
     negative_prompt: Any = ""
+    styles: list[str] | None = None
     seed: Any = -1
     sampler_name: str | None = None
     scheduler: str | None = None
@@ -115,6 +116,8 @@ def process_images_inner(p: Any) -> Any:
     calls.append(p)
     assert p.batch_size == len(p.seed)
     p.all_seeds = p.seed
+    shown = shared.prompt_styles.apply_styles_to_prompt(p.prompt, p.styles or [])
+    p.all_negative_prompts = [shared.prompt_styles.apply_negative_styles_to_prompt(p.negative_prompt, p.styles or [])]
     p.scripts.process(p)
     if not shared.cmd_opts.no_prompt_history:
         outputs.append("params.txt")
@@ -127,14 +130,17 @@ def process_images_inner(p: Any) -> Any:
     images, infotexts = [], []
     if not (shared.state.interrupted or shared.state.stopping_generation):
         done = _sample(p)
-        for picture, seed in zip(latents, p.all_seeds):
-            pp = scripts.PostprocessImageArgs(_decode(p, picture, seed, done))
+        ps = scripts.PostSampleArgs(latents)
+        p.scripts.post_sample(p, ps)
+        ready = getattr(ps.samples, "already_decoded", False)
+        for sample, seed in zip(ps.samples, p.all_seeds):
+            pp = scripts.PostprocessImageArgs(_shown(sample) if ready else _decode(p, sample, seed, done))
             p.scripts.postprocess_image(p, pp)
             overlaid = p.init_images[0].copy()
             overlaid.paste(pp.image, (0, 0), p.image_mask)
             images.append(overlaid)
             infotexts.append(
-                f"{p.prompt}\nSteps: {p.steps}, Sampler: {p.sampler_name}, Seed: {seed}, Size: {p.width}x{p.height}"
+                f"{shown}\nSteps: {p.steps}, Sampler: {p.sampler_name}, Seed: {seed}, Size: {p.width}x{p.height}"
             )
     return SimpleNamespace(
         images=images, infotexts=infotexts or ["nothing"], index_of_first_image=0, all_seeds=p.all_seeds
@@ -152,13 +158,23 @@ def _encode(p: Any) -> list[np.ndarray]:
 
 def _sample(p: Any) -> float:
     """The part of the steps that were taken before somebody pressed a button."""
+    shared.state.sampling_steps = p.steps
     for step in range(p.steps):
-        shared.state.sampling_step = step
+        shared.state.sampling_step, shared.state.current_latent = step, p.init_images[0]
         for look in at_step:
             look(step)
         if shared.state.interrupted or shared.state.skipped:
             return step / p.steps
     return 1.0
+
+
+class DecodedSamples(list):
+    already_decoded = True
+
+
+def _shown(sample: np.ndarray) -> Image.Image:
+    """A sample that was decoded before it came here: (3, height, width) from -1 to 1."""
+    return Image.fromarray(((sample + 1) * 127.5).astype(np.uint8).transpose(1, 2, 0))
 
 
 def _decode(p: Any, picture: np.ndarray, seed: int, done: float) -> Image.Image:

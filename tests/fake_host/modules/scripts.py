@@ -12,6 +12,11 @@ class PostprocessImageArgs:
         self.image = image
 
 
+class PostSampleArgs:
+    def __init__(self, samples: Any) -> None:
+        self.samples = samples
+
+
 class Script:
     """Brightens by its one value."""
 
@@ -54,6 +59,8 @@ class ScriptRunner:
 
     def process(self, p: Any) -> None:
         self._each(p, lambda s, args: s.process(p, *args))
+
+    def post_sample(self, p: Any, ps: PostSampleArgs) -> None: ...
 
     def postprocess_image(self, p: Any, pp: PostprocessImageArgs) -> None:
         self._each(p, lambda s, args: s.postprocess_image(p, pp, *args))

@@ -10,3 +10,6 @@ loads: list[str] = []
 
 def reload_vae_weights() -> None:
     loads.append(shared.opts.sd_vae)
+
+
+def refresh_vae_list() -> None: ...

@@ -34,6 +34,10 @@ class State:
     job = ""
     job_count = 0
     sampling_step = 0
+    sampling_steps = 0
+    textinfo: str | None = None
+    current_latent: Any = None
+    current_image: Any = None
     time_start: float | None = None
 
     def skip(self) -> None:
@@ -45,14 +49,40 @@ class State:
     def stop_generating(self) -> None:
         self.stopping_generation = True
 
+    def set_current_image(self) -> None:
+        """Makes the preview of what is sampled now, in the thread that asks."""
+        if self.current_latent is not None:
+            self.current_image = self.current_latent
+
     def begin(self, job: str = "(unknown)") -> None:
         self.skipped = self.interrupted = self.stopping_generation = False
         self.job_count, self.sampling_step, self.time_start, self.job = -1, 0, time.time(), job
+        self.current_latent = self.current_image = self.textinfo = None
 
     def end(self) -> None:
         """The flags stay up."""
         assert self.time_start is not None
         self.job, self.job_count = "", 0
+
+
+class StyleDatabase:
+    """Styles by name; one that is not known adds nothing in silence."""
+
+    def __init__(self) -> None:
+        self.styles = {"Old film": ("grainy", "sharp"), "Winter": ("{prompt}, snow", "")}
+
+    def reload(self) -> None: ...
+
+    def apply_styles_to_prompt(self, prompt: str, styles: list[str]) -> str:
+        return self._applied(prompt, styles, 0)
+
+    def apply_negative_styles_to_prompt(self, prompt: str, styles: list[str]) -> str:
+        return self._applied(prompt, styles, 1)
+
+    def _applied(self, prompt: str, styles: list[str], part: int) -> str:
+        for text in (self.styles[name][part] for name in styles if name in self.styles):
+            prompt = text.replace("{prompt}", prompt) if "{prompt}" in text else ", ".join(filter(None, (prompt, text)))
+        return prompt
 
 
 opts = Options(
@@ -68,5 +98,6 @@ opts = Options(
 )
 state = State()
 cmd_opts = SimpleNamespace(no_prompt_history=False)
+prompt_styles = StyleDatabase()
 total_tqdm = SimpleNamespace(clear=lambda: None)
 sd_upscalers: list[Any] = []

@@ -34,3 +34,9 @@ def modules_change(module_values: list[str], save: bool = True, refresh: bool = 
 
 def refresh_model_loading_parameters() -> None:
     refreshed.append((shared.opts.sd_model_checkpoint, *shared.opts.forge_additional_modules))
+
+
+def refresh_models() -> None:
+    from modules import sd_models
+
+    sd_models.list_models()

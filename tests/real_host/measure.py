@@ -1,0 +1,151 @@
+"""How quick the tab is in a real WebUI: `WEBUI_DIR=… WEBUI_PYTHON=… python tests/real_host/measure.py [CLIP]`.
+
+Prints a table with the limits. CLIP is a video of about 5 s; without one it is made. Needs playwright and psutil.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import serving
+from playwright.sync_api import sync_playwright
+from serving import CHROMIUM, JOB, fill, show, tab
+
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
+STARTS, LOADS, WARMING, POLLS = 3, 5, 300, 1000
+BEAT = "#vidpaint_beat :is(textarea, input)"
+RUNNING = f"{JOB}[data-state=running]"
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+def started(folder: Path, extension: bool) -> tuple[float, float]:
+    """Seconds of the host's start as it counts them, and of its quickest page load."""
+    folder.mkdir(exist_ok=True)
+    with serving.serving(folder, extension=extension) as served, chromium() as browser:
+        text = served.log.read_text()
+        start = float(text.split("Startup time: ")[1].split("s")[0])
+        loads = []
+        for _ in range(LOADS + 1):
+            page = browser.new_page()
+            began = time.perf_counter()
+            page.goto(served.url)
+            page.wait_for_function("() => window.gradioApp && gradioApp().querySelector('#txt2img_prompt textarea')")
+            loads.append(time.perf_counter() - began)
+            page.close()
+    return start, min(loads)
+
+
+def added(folder: Path) -> tuple[tuple[float, float], tuple[float, float]]:
+    """`started` without and with the extension, each the best of some turn by turn: other work only ever makes it slower."""
+    pairs = [[started(folder / name, name == "ours") for name in ("bare", "ours")] for _ in range(STARTS)]
+    return tuple(tuple(min(one[which][i] for one in pairs) for i in range(2)) for which in range(2))  # pyright: ignore[reportReturnType]
+
+
+def first_keyframe(page: Any, clip: Path) -> int:
+    """Clicks from the fresh tab to the first painted keyframe; the choice of a file counts as one."""
+    page.set_input_files("#vidpaint_upload input[type=file]", str(clip))
+    page.wait_for_function(f"() => document.querySelector('#vidpaint_upload').innerText.includes('{clip.stem[:6]}')")
+    page.click("#vidpaint_open")
+    page.wait_for_selector(".vidpaint-frame img", timeout=60000)
+    time.sleep(3)
+    area = page.locator(".vidpaint-frame img").bounding_box()
+    corner = lambda part: (area["x"] + part * area["width"], area["y"] + part * area["height"])  # noqa: E731
+    page.mouse.move(*corner(0.3))
+    page.mouse.down()
+    page.mouse.move(*corner(0.6), steps=4)
+    page.mouse.up()
+    time.sleep(2)
+    tab(page, 3)
+    fill(page, "inpaint_prompt", "a red coat")
+    serving.run(page, "try_one", "waiting")
+    page.wait_for_selector(".vidpaint-tried img")
+    return 5
+
+
+def interrupted(page: Any) -> tuple[float, float]:
+    """Seconds from Interrupt to idle, and of one sampling step meanwhile."""
+    tab(page, 3)
+    fill(page, "inpaint_steps", 150)
+    page.click("#vidpaint_run_inpaint")
+    page.wait_for_selector(".vidpaint-glimpse", timeout=120000)
+    step = lambda: int(page.inner_text(JOB).split("step ")[1].split(" of")[0])  # noqa: E731
+    first, began = step(), time.perf_counter()
+    time.sleep(4)
+    each = (time.perf_counter() - began) / max(1, step() - first)
+    began = time.perf_counter()
+    page.click("#vidpaint_interrupt")
+    page.wait_for_selector(f"{JOB}:not([data-state=running])", timeout=60000)
+    return time.perf_counter() - began, each
+
+
+def reopened(browser: Any, page: Any, url: str) -> float:
+    """Seconds from the tab's coming to the front to the sight of the running job."""
+    page.click("#vidpaint_run_inpaint")
+    page.wait_for_selector(RUNNING)
+    again = browser.new_page()
+    again.goto(url)
+    again.wait_for_selector("#txt2img_prompt", timeout=60000)
+    time.sleep(1)
+    began = time.perf_counter()
+    show(again)
+    again.wait_for_selector(RUNNING)
+    seconds = time.perf_counter() - began
+    again.click("#vidpaint_interrupt")
+    again.wait_for_selector(f"{JOB}:not([data-state=running])", timeout=60000)
+    again.close()
+    return seconds
+
+
+def grown(page: Any, pid: int) -> float:
+    """MiB by which the host grows over POLLS polls, after some to warm up; a few at a time, as it can answer them."""
+    sizes = []
+    for polls in (WARMING, POLLS):
+        for _ in range(polls // 5):
+            before = page.input_value(BEAT)
+            page.evaluate("for (let i = 0; i < 5; i++) document.querySelector('#vidpaint_poll').click()")
+            page.wait_for_function("([box, text]) => document.querySelector(box).value !== text", arg=[BEAT, before])
+            page.wait_for_timeout(20)
+        page.wait_for_timeout(2000)
+        sizes.append(psutil.Process(pid).memory_info().rss / 2**20)
+    return sizes[1] - sizes[0]
+
+
+def row(text: str, value: float, limit: float) -> None:
+    print(f"{text:<44} {value:8.2f}   at most {limit:.2f}   {'yes' if value <= limit else 'NO'}", flush=True)
+
+
+def main(clip: Path | None) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if clip is None:
+            from media import Recipe, make
+
+            clip = make(Recipe(size=(320, 192), frames=125), folder)
+        with serving.serving(folder) as served, chromium() as browser:
+            page = serving.opened(browser, served.url)
+            row("clicks to the first painted keyframe", first_keyframe(page, clip), 6)
+            seconds, step = interrupted(page)
+            row(f"Interrupt to idle, s (one step {step:.2f})", seconds, step + 1)
+            row("reopened page shows the job, s", reopened(browser, page, served.url), 2)
+            row(f"growth over {POLLS} polls, MiB", grown(page, served.pid), 5)
+        (bare_start, bare_load), (start, load) = added(folder)
+        row(f"start of the host, + s (bare {bare_start:.1f})", start - bare_start, 0.3)
+        row(f"page load, + s (bare {bare_load:.1f})", load - bare_load, 0.5)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
