@@ -80,6 +80,9 @@ def test_the_project_on_view_is_deleted_and_the_next_one_opened(page: Any, root:
     page.wait_for_function("() => document.querySelector('#vidpaint_project input').value.startsWith('clip0.mp4')")
     assert [path.name for path in root.iterdir()] == [OLD]
     page.wait_for_selector(f"{PANEL} [data-vidpaint='keeping:look']")
+    # Until its settings are read, which clears the message line, the change of project is not over.
+    loaded = "#vidpaint_loaded :is(textarea, input)"
+    page.wait_for_function(f"() => document.querySelector('{loaded}').value.startsWith('clip0.mp4')")
 
 
 def test_a_confirmation_holds_for_its_own_project_only(page: Any, root: Path) -> None:
