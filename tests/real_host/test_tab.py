@@ -262,6 +262,7 @@ def test_reload_ui_in_the_middle_of_a_job(page: Any, host: str, folder: Path) ->
     show(page)
     assert page.locator("#vidpaint").count() == 1
     page.wait_for_selector(f"{JOB}[data-state=cancelled]", timeout=60000)  # Reload UI interrupts whatever the host does
+    page.wait_for_function("() => document.querySelector('#vidpaint_loaded :is(textarea, input)').value")
     assert page.locator("#vidpaint_inpaint_steps input").first.input_value() != "7", "a project keeps its own value"
     tab(page, 3)
     fill(page, "inpaint_steps", FEW)
