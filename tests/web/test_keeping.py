@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ def root(folder: Path, finished: Path, footage: dict[str, Path]) -> Path:
 
 @pytest.fixture(scope="module")
 def page(root: Path, page: Any) -> Any:
-    page.wait_for_function("() => document.querySelector('#vidpaint_version :is(textarea, input)').value")
+    page.wait_for_function("() => document.querySelector('#vidpaint_loaded :is(textarea, input)').value")
+    time.sleep(3)  # opening a project also closes the panel, which must not come after the first click
     return page
 
 
