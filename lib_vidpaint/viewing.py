@@ -25,15 +25,14 @@ from .handpicking import handpicked
 from .items import key_crop, keyframe_file
 from .ledger import NAME as LEDGER
 from .ledger import Input
-from .model import Frame, Mask, Verdict, VideoInfo, from_json
+from .model import Frame, Verdict, VideoInfo, from_json
 from .orientation import as_stored, upright
 from .patching import patches_in_force
 from .pictures import decode_picture
 from .planes import Planes, view
 from .project import SETTINGS, Folder
-from .regions import REGION, REGION_FACTS, REGION_SMALL, Regions, read_regions
+from .regions import REGION, REGION_FACTS, Regions, read_regions
 from .render import edited_frames
-from .segmenters.given import open_given
 from .segments import Segment
 from .selection import Picks, wanted
 from .selection import gallery as picks_of
@@ -83,30 +82,6 @@ def _source(folder: Path) -> Clip:
 
 def _shown_size(info: VideoInfo) -> tuple[int, int]:
     return (info.height, info.width) if info.rotation % 180 else (info.width, info.height)
-
-
-def overlaid(folder: Path, index: int, given: str = "") -> Frame:
-    """One proxy frame with what may change tinted: the frozen region, or the box that `given` (`box:x,y,w,h`) names."""
-    clip = _source(folder)
-    index = min(max(index, 0), len(clip) - 1)
-    picture = view(small_frame(folder / PROXY, index, len(clip)), proxy_info(clip.info).color)
-    if given.startswith(("box:", "ellipse:")):
-        mask = open_given(given, clip.info).still
-        assert mask is not None
-        mask = cv2.resize(mask, picture.shape[1::-1], interpolation=cv2.INTER_AREA)
-    elif (folder / REGION_SMALL).exists():
-        mask = small_frame(folder / REGION_SMALL, index, len(clip)).arrays[0]
-    else:
-        mask = np.zeros(picture.shape[:2], np.uint8)
-    return upright(tinted(picture, np.asarray(mask, np.uint8)), clip.info.rotation)
-
-
-def tinted(picture: Frame, mask: Mask) -> Frame:
-    """The picture with everything under the mask reddened and its outline drawn; RGB (H, W, 3) and (H, W)."""
-    strength = mask[..., None].astype(np.float32) / 255 * 0.4
-    shown = np.ascontiguousarray((picture * (1 - strength) + TINT * strength).astype(np.uint8))
-    outlines, _ = cv2.findContours((mask > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return np.asarray(cv2.drawContours(shown, outlines, -1, (255, 255, 255), 1, cv2.LINE_AA), np.uint8)
 
 
 def small_frame(path: Path, index: int, count: int) -> Planes:

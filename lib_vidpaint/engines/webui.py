@@ -1,6 +1,6 @@
 """The engine inside AUTOMATIC1111's WebUI and Forge: their img2img paints our crops, in their process, without HTTP.
 
-The only file of the library that imports the host's `modules`. What it keeps to:
+With turns.py (queue and buttons) and forge.py (models) all of the library that imports the host. What it keeps to:
 - The host is ours for one job (a batch of one keyframe) at a time, under its queue lock, so other work gets its turn.
 - The user's options, outputs and last prompt are afterwards what they were before.
 - The host takes something else in silence for a name it does not know, and only prints that an upscaler failed: both are

@@ -10,6 +10,7 @@ keyframes move away and are used again when they come back.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Literal
 
@@ -22,7 +23,7 @@ from ..errors import EngineError, ProjectError, SettingsError, Skipped, WaitingF
 from ..groups import SELECTION, candidate_file, read_groups, read_selection
 from ..items import Item, KeyframeCrop, WhiteCrop, key_crop
 from ..ledger import Input, digest
-from ..model import Choice, Frame, Mask, Repaint
+from ..model import Choice, Frame, Group, Mask, Repaint
 from ..pools import Here, Threads
 from ..regions import read_regions
 from ..selection import AS_SET, wanted
@@ -155,11 +156,33 @@ def _way(run: Run) -> str:
     return digest(repr((run.engine_name, run.settings.inpaint.sampling)))
 
 
+def _batches(run: Run, groups: Sequence[Group], plans: Mapping[int, Lenders]) -> list[Item]:
+    """One item for every batch of candidates: what the engine is given for it."""
+    settings, regions, selection = run.settings.inpaint, read_regions(run.project), read_selection(run.project)
+    items, frames = [], DonorFrames(tuple(plans.values()))
+    for group in groups:
+        crop = key_crop(regions, group.key, run.clip.info, settings, run.multiple)
+        choice = selection.get(group.key)
+        special, numbers = choice.paint if choice else AS_SET, wanted(choice, settings.candidates)
+        asked = _asked(settings, choice)
+        shift = 0 if special.seed is None else -numbers.start  # a seed of its own is that of the round's first
+        donated = Donated(frames, plans.get(group.key, Lenders(group.key)), crop)
+        takes = (KeyframeCrop(group.key, crop), WhiteCrop(group.key, crop), donated)
+        for at in range(0, len(numbers), settings.batch_size):
+            indices = numbers[at : at + settings.batch_size]
+            seeds = tuple((asked.seed + index + shift) % 2**32 for index in indices)
+            values = (
+                crop, run.engine_name, seeds, asked.prompt, asked.negative_prompt, asked.denoise,
+                settings.masked_content, settings.sampling, special,
+            )  # fmt: skip
+            items.append(Item(tuple(candidate_file(group.key, i) for i in indices), takes, values))
+    return items
+
+
 def inpaint(run: Run) -> None:
     """Paint the candidates of every keyframe."""
-    settings, regions, info = run.settings.inpaint, read_regions(run.project), run.clip.info
-    selection, items, skipped, spent = read_selection(run.project), [], [], []
-    if info.color.hdr:
+    settings, skipped, spent = run.settings.inpaint, [], []
+    if run.clip.info.color.hdr:
         raise EngineError(
             f"{run.clip.path.name} is an HDR video (PQ or HLG), and painting in HDR is not possible yet: "
             "convert it to SDR first, or go no further than the keyframes."
@@ -169,31 +192,9 @@ def inpaint(run: Run) -> None:
             "The built-in engine can only remove what the mask covers: the preset remove carries that over properly."
         )
     plans = lenders(run) if run.engine_name in SEES_DONORS else {}
-    donor_frames = DonorFrames(tuple(plans.values()))
     groups = read_groups(run.project)
     asked = groups if run.only is None else [next((g for g in groups if g.key == run.only), groups[0])]
-    for group in asked:
-        crop = key_crop(regions, group.key, info, settings, run.multiple)
-        choice = selection.get(group.key)
-        special, numbers = choice.paint if choice else AS_SET, wanted(choice, settings.candidates)
-        asked_for = _asked(settings, choice)
-        shift = 0 if special.seed is None else -numbers.start  # a seed of its own is that of the round's first
-        donated = Donated(donor_frames, plans.get(group.key, Lenders(group.key)), crop)
-        takes = (KeyframeCrop(group.key, crop), WhiteCrop(group.key, crop), donated)
-        for at in range(0, len(numbers), settings.batch_size):
-            indices = numbers[at : at + settings.batch_size]
-            seeds = tuple((asked_for.seed + index + shift) % 2**32 for index in indices)
-            values = (
-                run.engine_name,
-                seeds,
-                asked_for.prompt,
-                asked_for.negative_prompt,
-                asked_for.denoise,
-                settings.masked_content,
-                settings.sampling,
-                special,
-            )
-            items.append(Item(tuple(candidate_file(group.key, i) for i in indices), takes, (crop, *values)))
+    items = _batches(run, asked, plans)
 
     def candidates(
         picture: Frame, white: Mask, donors: Donors, crop: Crop, name: str, *values: object

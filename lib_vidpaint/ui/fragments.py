@@ -136,16 +136,6 @@ def source(found: Facts) -> str:
     return table(rows) + note(warning, "warning")
 
 
-def frame(url: str, width: int, height: int) -> str:
-    """A frame to drag a box on; width and height are the video's, which the box is counted in."""
-    return (
-        f'<div class="vidpaint-frame" data-width="{width}" data-height="{height}" {_fitting(width, height)}>'
-        f'<img src="{escape(url)}" alt="a frame of the video; red is what may change" draggable="false">'
-        "</div>"
-        f"{note('Red is what may change. Drag a box on the picture to set the mask.')}"
-    )
-
-
 def _fitting(width: int, height: int) -> str:
     """The style of a box that keeps a picture's proportions and fits on the screen."""
     return f'style="width:min(100%,calc(70vh*{width}/{height}))"'
