@@ -35,16 +35,6 @@ FIRST_HALF = ("carphone", "bunny", "synface", "pauses")
 MARGIN = 24
 
 
-class OneShot:
-    """Cuts of a clip that has none."""
-
-    def __init__(self) -> None:
-        self.starts = [0]
-
-    def add(self, frame: Frame) -> None:
-        pass
-
-
 @dataclass(frozen=True)
 class Clip:
     """Frames and masks of one shot, and the true edit of every frame by the edit's name."""
@@ -59,7 +49,8 @@ class Clip:
         def frames() -> Iterator[tuple[Frame, Mask]]:
             return zip(self.frames, self.masks)
 
-        segments, sides = segmented(frames, OneShot(), [True] * len(self.frames))
+        sides = [max(box.width, box.height) for mask in self.masks if (box := region_box(mask))]
+        segments, sides = segmented((0,), [True] * len(self.frames), sides)
         found = [prices(((n, *pair) for n, pair in enumerate(frames())), side) for side in sides]
         return Footage(frames, len(self.frames), segments, found)
 

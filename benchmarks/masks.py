@@ -3,7 +3,7 @@
     python -m benchmarks.masks                            made-up clips, whose masks are exact
     python -m benchmarks.masks VIDEO MASK_VIDEO           any clip with given masks, such as DAVIS'
 
-Trackers start from one box on the first frame, or from five. For comparison: the first mask carried along the optical
+Trackers start from one box or click on the first frame, or from five. For comparison: the first mask carried along the optical
 flow alone, the same with GrabCut in every frame, and the person network frame by frame without following anybody.
 J and F as in DAVIS (Perazzi et al., 2016); a jump is a frame whose mask shares nothing with the true one.
 """
@@ -66,6 +66,8 @@ def main() -> None:
             "flow and GrabCut": lambda case=case: carried(case, grab=True),
             "track, one box": lambda case=case: found(case, "track", [0]),
             "track, five boxes": lambda case=case, five=five: found(case, "track", five),
+            "track, one click": lambda case=case: found(case, "track", [0], click=True),
+            "track, five clicks": lambda case=case, five=five: found(case, "track", five, click=True),
         }
         if options.video:
             ways["person, every one seen"] = partial(found, case, "person", [], Options(which=0))
@@ -81,9 +83,14 @@ def main() -> None:
             print(f"{case.name:<12} {name:<24} {np.mean(overlaps):6.3f} {np.mean(rims):6.3f} {jumps:6} {fps:6.1f}")
 
 
-def found(case: Case, how: How, keys: Sequence[int], options: Options | None = None) -> Iterator[Mask]:
-    """What a segmenter finds, with a box around the true mask's largest part at the frames `keys`."""
-    prompts = tuple(Prompt(key, box=largest(case.masks[key])) for key in keys)
+def found(
+    case: Case, how: How, keys: Sequence[int], options: Options | None = None, click: bool = False
+) -> Iterator[Mask]:
+    """What a segmenter finds, with a box around the true mask's largest part at the frames `keys`, or a click inside it."""
+    boxes = ((key, largest(case.masks[key])) for key in keys)
+    prompts = tuple(
+        Prompt(key, inside=(innermost(case.masks[key], box),)) if click else Prompt(key, box=box) for key, box in boxes
+    )
     return open_segmenter(how, options or Options()).masks(shot_of(case.frames, prompts))
 
 
@@ -152,6 +159,13 @@ def largest(mask: Mask) -> Box:
     facts = cv2.connectedComponentsWithStats((mask > 127).astype(np.uint8))[2]
     x, y, width, height, _ = (int(value) for value in facts[1 + int(np.argmax(facts[1:, cv2.CC_STAT_AREA]))])
     return Box(x, y, width, height)
+
+
+def innermost(mask: Mask, box: Box) -> tuple[int, int]:
+    """The point of a mask inside `box` that lies farthest from its rim."""
+    depth = cv2.distanceTransform((mask[box.slices] > 127).astype(np.uint8), cv2.DIST_L2, 5)
+    y, x = np.unravel_index(int(depth.argmax()), depth.shape)
+    return box.x + int(x), box.y + int(y)
 
 
 def given(video: Path, masks: Path) -> Case:

@@ -3,6 +3,10 @@
 A simulated painter knows the true edit of every keyframe and gives it with the faults of independent samples of a
 diffusion model: a gain and an offset for each colour, a broad stain, a bend of 1 to 2 pixels, noise, and every fourth one
 broken. Figures are PSNR against the true edit inside the mask, from the squared error pooled over the clip's keyframes.
+
+`--crops-only`: how still the subject lies in the stabilised crop. On the made-up clip its true place is known; masks
+tremble by some pixels at each side. Given is what is left of the window's way against the subject's after the smooth part
+(a polynomial of degree 3 over time), and how many frames had their mask cut, which must be 0.
 """
 
 from __future__ import annotations
@@ -19,6 +23,8 @@ import numpy as np
 
 from benchmarks import propagation
 from lib_vidpaint.agreement import Sketch, disagreement
+from lib_vidpaint.framing import Windows, path, rows_of
+from lib_vidpaint.model import Box
 from lib_vidpaint.pictures import decode_picture, encode_png
 from lib_vidpaint.ranking import Batch, best_sequence, looked_at
 from lib_vidpaint.ring import gain_and_offset, without_cast
@@ -199,6 +205,54 @@ def rings(cases: Sequence[propagation.Case], seeds: Sequence[int], every: int) -
     print(f"{'mean':20}" + "".join(f"{np.mean(total[kind]):17.1f}" for kind in kinds))
 
 
+def boxes_of(masks: Sequence[np.ndarray], tremor: float, rng: np.random.Generator) -> list[Box | None]:
+    """The masks' boxes, each side off by a normal deviation of `tremor` pixels, inside the picture."""
+    height, width = masks[0].shape
+    found: list[Box | None] = []
+    for mask in masks:
+        x, y, wide, high = cv2.boundingRect(mask)
+        if not wide:
+            found.append(None)
+            continue
+        left, top, right, bottom = np.rint(np.array([x, y, x + wide, y + high]) + rng.normal(0, tremor, 4)).astype(int)
+        left, top = min(max(left, 0), width - 1), min(max(top, 0), height - 1)
+        found.append(Box(left, top, max(1, min(right, width) - left), max(1, min(bottom, height) - top)))
+    return found
+
+
+def left_over(way: np.ndarray) -> float:
+    """What a way (n, 2) has beside its smooth part, rms of both axes in pixels."""
+    at = np.linspace(-1, 1, len(way))
+    smooth = np.stack([np.polyval(np.polyfit(at, column, min(3, len(way) - 1)), at) for column in way.T], axis=1)
+    return float(np.sqrt(((way - smooth) ** 2).sum(axis=1).mean()))
+
+
+def stability(cases: Sequence[propagation.Case], seeds: Sequence[int], multiple: int = 64) -> None:
+    """How far windows and bare boxes tremble about the subject, and how many frames had their mask cut."""
+    print(f"\n{'crop':20}{'tremor, px':>12}{'window, px':>12}{'box, px':>12}{'masks cut':>12}{'crop / region':>16}")
+    for case in {case.clip: case for case in cases}.values():
+        known = case.clip == "made up"
+        height, width = case.masks[0].shape
+        at = np.arange(len(case.masks))
+        truth = np.stack([2.3 * at, 8 * np.sin(at / 5)], axis=1) if known else np.zeros((len(at), 2))
+        for tremor in (0.0, 1.0, 2.0) if known else (0.0,):
+            sums, cut = np.zeros(3), 0
+            for seed in seeds:
+                boxes = boxes_of(case.masks, tremor, np.random.default_rng(seed))
+                made = path(boxes, [(0, len(boxes))], 25, None)
+                found = Windows(made, boxes, (width, height), 0.25, 64, multiple)
+                bare = rows_of([box for box in boxes if box])
+                middles = found.corners + found.sizes / 2, bare[:, :2] + bare[:, 2:] / 2
+                sums[:2] += [left_over(middle - truth[made.frames]) ** 2 if known else np.nan for middle in middles]
+                sums[2] += float((found.sizes.prod(axis=1) / bare[:, 2:].prod(axis=1)).mean())
+                for index in made.frames.tolist():
+                    box, seen = boxes[index], found.crop(index).box
+                    cut += box is not None and seen.union(box) != seen
+            window, bare_box = np.sqrt(sums[:2] / len(seeds))
+            row = f"{case.clip:20}{tremor:12.0f}{window:12.2f}{bare_box:12.2f}{cut:12d}{sums[2] / len(seeds):16.2f}"
+            print(row, flush=True)
+
+
 def speed(size: int = 512, count: int = 8) -> None:
     """Seconds a keyframe for reading and ranking its candidates, as stage 6 does it, on two threads."""
     rng = np.random.default_rng(1)
@@ -260,12 +314,16 @@ def main() -> None:
     parser.add_argument("--seeds", default="1,2,3", help="seeds of the painter, comma-separated")
     parser.add_argument("--count", type=int, default=8, help="candidates for each keyframe")
     parser.add_argument("--every", type=int, default=5, help="frames from one keyframe to the next")
+    parser.add_argument("--crops-only", action="store_true", help="only how still the crop is")
     parser.add_argument("--rings-only", action="store_true", help="only how much of gain and offset is removed")
     given = parser.parse_args()
     cv2.setNumThreads(1)
     wanted = [name for name in given.clips.split(",") if name]
     cases = [case for case in clips(given.data) if not wanted or case.clip in wanted]
     seeds = [int(seed) for seed in given.seeds.split(",")]
+    stability(cases, seeds)
+    if given.crops_only:
+        return
     if not given.rings_only:
         for uncast in (False, True):
             table(cases, Painter(), seeds, given.count, given.every, uncast)

@@ -16,9 +16,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ from lib_vidpaint.groups import read_groups
 from lib_vidpaint.model import Color, Frame, Mask, VideoInfo
 from lib_vidpaint.pictures import encode_png
 from lib_vidpaint.pipeline import Run, catch_up
-from lib_vidpaint.planes import planes_of
+from lib_vidpaint.planes import Planes, from_frame, planes_of, to_frame
 from lib_vidpaint.pools import Threads
 from lib_vidpaint.progress import Progress
 from lib_vidpaint.project import Project
@@ -56,6 +56,8 @@ ROUNDS = 3
 CRF = 18.0
 SOURCE = Encoding("libx264", "yuv420p", "mp4", (("crf", "20"), ("preset", "veryfast")), "the benchmark's clip")
 INFO = VideoInfo(WIDTH, HEIGHT, "yuv420p", "h264", "mp4", FPS, 1 / FPS, Color(6, 6, 6))
+OTHERS = "yuv420p10le", "yuv422p"
+"""Pixel formats whose render has to keep the same ratios."""
 BOUND_MEMORY = 1.5e9
 SMALL = 0.25
 
@@ -100,15 +102,25 @@ def shots(frames: int) -> Iterator[tuple[Frame, Mask]]:
         yield np.asarray(frame, np.uint8), mask
 
 
-def film(folder: Path, frames: int) -> tuple[Path, Path]:
+def film(folder: Path, frames: int, pixels: str = "yuv420p") -> tuple[Path, Path]:
     """The clip and its mask video, `frames` long."""
-    source, mask = folder / f"source-{frames}.mp4", folder / f"mask-{frames}.mp4"
-    matte_info = gray_info(WIDTH, HEIGHT, FPS)
-    with Writer(source, INFO, SOURCE) as video, Writer(mask, matte_info, gray_encoding()) as matte:
+    source, mask = folder / f"source-{frames}-{pixels}.mp4", folder / f"mask-{frames}-{pixels}.mp4"
+    matte_info, info = gray_info(WIDTH, HEIGHT, FPS), replace(INFO, pixel_format=pixels)
+    encoding = replace(SOURCE, pixel_format=pixels)
+    with Writer(source, info, encoding) as video, Writer(mask, matte_info, gray_encoding()) as matte:
         for index, (frame, inside) in enumerate(shots(frames)):
-            video.write(planes_of(frame), index)
+            video.write(as_format(planes_of(frame), pixels), index)
             matte.write(gray_planes(inside), index)
     return source, mask
+
+
+def as_format(planes: Planes, pixels: str) -> Planes:
+    """The picture in another pixel format, by way of libswscale."""
+    return (
+        planes
+        if planes.format.name == pixels
+        else from_frame(to_frame(planes, planes.format.name).reformat(format=pixels))
+    )
 
 
 @contextmanager
@@ -141,8 +153,8 @@ def encode_again(source: Path, folder: Path, outputs: Mapping[str, Encoding]) ->
             info = share_info(clip.info) if name == "share" else clip.info
             writers.append(stack.enter_context(Writer(folder / f"limit-{name}.mp4", info, encoding, audio_from=clip)))
         for pts, planes in clip.scan():
-            for writer in writers:
-                writer.write(planes, pts)
+            for writer, name in zip(writers, outputs):
+                writer.write(as_format(planes, "yuv420p") if name == "share" else planes, pts)
 
 
 def take_masks(mask: Path, folder: Path) -> None:
@@ -217,39 +229,78 @@ def reading(folder: Path, source: Path, mask: Path, frames: int) -> list[Row]:
 
 
 def painting(folder: Path, source: Path, mask: Path, frames: int) -> list[Row]:
-    """From painting to validation, once, in folder/project."""
-    rows = []
+    """From painting to enhancement, once, in folder/project. What reads the source cannot beat decoding it."""
+    rows, least = [], timed(lambda: decode(source))
     with project(folder / "project", source, mask) as run:
-        for name in ("inpaint", "select", "composite", "validate"):
-            rows.append(Row(name, frames, timed(lambda name=name: catch_up(run, STAGES, name))))
+        for name in ("inpaint", "select", "composite", "refine", "validate", "enhance"):
+            taken = timed(lambda name=name: catch_up(run, STAGES, name))
+            reads = name in ("composite", "validate")
+            rows.append(Row(name, frames, taken, "decode", least) if reads else Row(name, frames, taken))
     return rows
 
 
 def rendering(folder: Path, source: Path, mask: Path, frames: int) -> list[Row]:
     """The render of the project's patches: the master alone, and with the share copy."""
-    info, rows = open_clip(source).info, []
-    for share in (False, True):
-        outputs = {"master": master_encoding(info)} | ({"share": share_encoding(info, CRF)} if share else {})
-        taken: list[float] = []
-        least: list[float] = []
-        for _ in range(1 if share else ROUNDS):
-            least.append(timed(lambda outputs=outputs: encode_again(source, folder, outputs)))
-            for name in ("render.json", "master.mp4", "share.mp4"):
-                (folder / "project" / name).unlink(missing_ok=True)
-            with project(folder / "project", source, mask, **{"assemble.share": share}) as run:
-                taken.append(timed(lambda run=run: catch_up(run, STAGES, "assemble")))
-        what = "assemble: " + " + ".join(outputs)
-        rows.append(
-            Row(what, frames, statistics.median(taken), "decode + encode the same", statistics.median(least), 1.25)
-        )
+    return [rendered(folder, "project", source, mask, frames, share) for share in (False, True)]
+
+
+def rendered(folder: Path, name: str, source: Path, mask: Path, frames: int, share: bool) -> Row:
+    """The render of the patches of the project `name`, beside decoding and encoding the same outputs."""
+    info = open_clip(source).info
+    outputs = {"master": master_encoding(info)} | ({"share": share_encoding(info, CRF)} if share else {})
+    taken: list[float] = []
+    least: list[float] = []
+    for _ in range(1 if share else ROUNDS):
+        least.append(timed(lambda: encode_again(source, folder, outputs)))
+        for file in ("render.json", "master.mp4", "share.mp4"):
+            (folder / name / file).unlink(missing_ok=True)
+        with project(folder / name, source, mask, **{"assemble.share": share}) as run:
+            taken.append(timed(lambda run=run: catch_up(run, STAGES, "assemble")))
+    kind = "" if info.pixel_format == "yuv420p" else f", {info.pixel_format}"
+    what = "assemble: " + " + ".join(outputs) + kind
+    return Row(what, frames, statistics.median(taken), "decode + encode the same", statistics.median(least), 1.25)
+
+
+def rendering_others(folder: Path, source: Path, mask: Path, frames: int) -> list[Row]:
+    """The same for 10 bits and for 4:2:2, on clips of at most 60 frames."""
+    rows, frames = [], min(frames, 60)
+    for pixels in OTHERS:
+        source, mask = film(folder, frames, pixels)
+        with project(folder / pixels, source, mask) as run:
+            catch_up(run, STAGES, "enhance")
+        rows += [rendered(folder, pixels, source, mask, frames, share) for share in (False, True)]
     return rows
 
 
 def packaging(folder: Path, source: Path, mask: Path, frames: int) -> list[Row]:
-    """The package of the project with its share copy, once."""
+    """The package of the project with its share copy, once; its receipt decodes the source and the master."""
     with project(folder / "project", source, mask, **{"assemble.share": True}) as run:
         catch_up(run, STAGES, "assemble")
-        return [Row("package", frames, timed(lambda: catch_up(run, STAGES, "package")))]
+        least = timed(lambda: decode(source)) + timed(lambda: decode(folder / "project" / "master.mp4"))
+        taken = timed(lambda: catch_up(run, STAGES, "package"))
+    return [Row("package", frames, taken, "decode source and master", least)]
+
+
+JOB = (
+    "mask", "extract", "keyframes", "select", "composite", "refine", "validate", "enhance", "assemble: master + share",
+    "package",
+)  # fmt: skip
+
+
+def whole_job(rows: Sequence[Row]) -> list[str]:
+    """The job without painting beside the sum of its limits, and what each stage takes of it."""
+    found = {row.what: row for row in rows}
+    parts = [row for row in (found["reading the source"], *(found[name] for name in JOB)) if row.seconds > 0]
+    total = sum(row.seconds for row in parts)
+    # Extract and keyframes share a limit: what both read is decoded once.
+    least = sum(row.least for row in parts) + found["extract + keyframes"].least
+    shares = ", ".join(f"{row.what} {row.seconds / total:.0%}" for row in parts)
+    frames = parts[0].frames
+    return [
+        f"the whole job without painting: {total:.1f} s, {frames / total:.1f} frames/s, "
+        f"{total / least:.2f} times the sum of its limits ({least:.1f} s)",
+        f"  {shares}",
+    ]
 
 
 def small_delivery(package: Path) -> tuple[str, bool]:
@@ -372,14 +423,17 @@ def report(folder: Path, frames: int, length: int) -> int:
         catch_up(run, STAGES, "keyframes")
     print(HEAD)
     missed = 0
-    for part in (reading, painting, rendering, packaging, through_pictures):
+    rows: list[Row] = []
+    for part in (reading, painting, rendering, packaging, rendering_others, through_pictures):
         for row in part(folder, source, mask, frames):
+            rows.append(row)
             print(row, flush=True)
             missed += not row.ok
         if part is packaging:
             words, fine = small_delivery(folder / "project" / "package")
             print(words, flush=True)
             missed += not fine
+    print(*whole_job(rows), sep="\n", flush=True)
     with project(folder / "project", source, mask) as run:
         print(
             f"{len(read_groups(run.project))} groups in {frames} frames, region {read_regions(run.project).share:.1%}"

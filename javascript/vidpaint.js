@@ -74,12 +74,20 @@
         if (!scores) return;
         const area = scores.getBoundingClientRect(), frames = Number(scores.dataset.frames);
         const at = Math.floor(((event.clientX - area.left) / area.width) * frames);
-        vidpaint.send(`keyframes:at:${Math.min(Math.max(at, 0), frames - 1)}`);
+        vidpaint.send(`${scores.dataset.to || "keyframes"}:at:${Math.min(Math.max(at, 0), frames - 1)}`);
     });
 
+    // The divider between before and after stays where it was put when another frame comes.
+    let divided = 50;
+    const divide = (divider) => divider.previousElementSibling.style.setProperty("--at", `${(divided = divider.value)}%`);
     document.addEventListener("input", (event) => {
         const divider = event.composedPath()[0];
-        if (!divider.classList?.contains("vidpaint-divider")) return;
-        divider.previousElementSibling.style.setProperty("--at", `${divider.value}%`);
+        if (divider.classList?.contains("vidpaint-divider")) divide(divider);
     });
+    document.addEventListener("load", (event) => {
+        const divider = event.target.closest?.("#vidpaint .vidpaint-compare")?.nextElementSibling;
+        if (!divider || divider.value === `${divided}`) return;
+        divider.value = divided;
+        divide(divider);
+    }, true);
 })();

@@ -77,11 +77,11 @@ def disagreement(a: Sketch, b: Sketch) -> Floats | None:
     followed = (a.mask > 0) & (flow.warp(b.mask, there) > 127) & trusted
     if np.count_nonzero(followed) < FEWEST:
         return None
-    lit = _brightening(a.source, flow.warp(b.source, there), followed)
+    lit = brightening(a.source, flow.warp(b.source, there), followed)
     return _apart(a.candidates, [flow.warp(candidate, there) * lit for candidate in b.candidates], followed)
 
 
-def _brightening(here: Frame, there: Frame, where: NDArray[np.bool_]) -> Floats:
+def brightening(here: Frame, there: Frame, where: NDArray[np.bool_]) -> Floats:
     """How many times brighter one picture is than the other, broadly: (H, W, 1). The light may change between keyframes,
     and a candidate whose colours are wrong by just that must not look right."""
     weight = where.astype(np.float32)

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import flow
+from .backdrop import Matrix, motion
 from .blending import Floats, blurred
 from .model import Frame, Mask
-from .surroundings import Matrix, motion
 
 FLOW_SIDE = 240
 """Longest side at which the local rest of the motion is looked for."""
@@ -45,7 +45,7 @@ def aligned(crop: Frame, mask: Mask, donor: Frame, donor_mask: Mask) -> Aligned 
     """The donor laid over the crop, or None when it shows nothing of the hole.
 
     All uint8 of one size, (H, W, 3) and (H, W); a mask is above 0 where its picture does not show the background. The
-    one motion is an affine one or a homography of tracked corners (`surroundings.motion`), kept when it explains the
+    one motion is an affine one or a homography of tracked corners (`backdrop.motion`), kept when it explains the
     ring around the hole better than none; the local rest is optical flow (DIS) between what both show.
     """
     hole = mask > 0

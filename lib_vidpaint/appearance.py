@@ -23,6 +23,9 @@ MOST = 4.0
 """Colour counts for no more than this (log odds)."""
 SWAY = 3.0
 """What differs from the plate may be the object's place at another moment: colour outweighs it."""
+MOVES = 20.0
+"""What differs this much from every frame around is no such place: it outweighs colour, by up to CERTAIN."""
+CERTAIN = 4.0
 RARE = 2e-5
 """The share that a colour never seen is taken to have."""
 
@@ -33,7 +36,7 @@ class Appearance:
 
     object: Floats = field(default_factory=lambda: np.zeros(BINS**3, np.float32))
     around: Floats = field(default_factory=lambda: np.zeros(BINS**3, np.float32))
-    moving: Floats = field(default_factory=lambda: np.zeros(STEPS + 1, np.float32))
+    moving: Floats = field(default_factory=lambda: np.zeros(STEPS + 2, np.float32))
 
     def learn(self, colours: NDArray[np.int32], differences: NDArray[np.int32], mask: Floats, rate: float) -> None:
         """Take in a frame: its `colour_bins`, `difference_bins` and mask, 0 to 1. rate: how much of what was known goes."""
@@ -49,7 +52,9 @@ class Appearance:
     def log_odds(self, colours: NDArray[np.int32], differences: NDArray[np.int32]) -> Floats:
         """How much likelier each pixel belongs to the object than not, as a logarithm; float32 of their shape."""
         ratio = np.log((self.object + RARE) / (self.around + RARE))
-        odds = np.clip(ratio, -MOST, MOST)[colours] + np.clip(self.moving, -SWAY, SWAY)[differences]
+        most = np.full(STEPS + 2, SWAY)
+        most[STEPS + 1] = CERTAIN
+        odds = np.clip(ratio, -MOST, MOST)[colours] + np.clip(self.moving, -SWAY, most)[differences]
         return odds.astype(np.float32)
 
     def likeness(self, colours: NDArray[np.int32], mask: Floats) -> float:
@@ -65,10 +70,13 @@ def colour_bins(frame: Frame) -> NDArray[np.int32]:
     return (lab[..., 0] * BINS + lab[..., 1]) * BINS + lab[..., 2]
 
 
-def difference_bins(differences: Floats) -> NDArray[np.int32]:
-    """The histogram bin of every difference from the plate; the last, STEPS, where there is no plate."""
+def difference_bins(differences: Floats, least: Floats) -> NDArray[np.int32]:
+    """The histogram bin of every difference from the plate: STEPS where there is no plate, STEPS + 1 where the `least`
+    difference from the frames around is above MOVES."""
     known = np.minimum(np.nan_to_num(differences) / STEP, STEPS - 1).astype(np.int32)
-    return np.where(np.isnan(differences), STEPS, known).astype(np.int32)
+    known[np.isnan(differences)] = STEPS
+    known[least > MOVES] = STEPS + 1
+    return known
 
 
 def _colours(bins: NDArray[np.int32], weight: Floats) -> Floats:
@@ -87,10 +95,11 @@ def _colours(bins: NDArray[np.int32], weight: Floats) -> Floats:
 
 
 def _steps(bins: NDArray[np.int32], weight: Floats) -> Floats:
-    """The histogram, smoothed; one for the bin without a plate, which tells nothing."""
-    counts = np.bincount(bins.ravel(), weight.ravel(), STEPS + 1)[:STEPS] + 1
-    smooth = np.convolve(np.pad(counts, 1, "edge"), (0.25, 0.5, 0.25), "valid")
-    return np.append(smooth / smooth.sum(), 1).astype(np.float32)
+    """The histogram, the steps smoothed; one for the bin without a plate, which tells nothing."""
+    counts = np.bincount(bins.ravel(), weight.ravel(), STEPS + 2) + 1
+    smooth = np.convolve(np.pad(counts[:STEPS], 1, "edge"), (0.25, 0.5, 0.25), "valid")
+    total = smooth.sum() + counts[STEPS + 1]
+    return np.concatenate([smooth / total, [1, counts[STEPS + 1] / total]]).astype(np.float32)
 
 
 def _log_ratio(a: Floats, b: Floats) -> Floats:

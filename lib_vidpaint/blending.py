@@ -55,10 +55,10 @@ def masked_mean(image: Floats, weight: Floats, sigma: float) -> Floats:
 
     Far from any weight the result falls to 0.
     """
-    total = blurred(weight, sigma) + 1e-4
-    if image.ndim == 2:
-        return blurred(image * weight, sigma) / total
-    return blurred(image * weight[..., None], sigma) / total[..., None]
+    total = blurred(weight, sigma) + np.float32(1e-4)
+    if image.ndim == 3:  # OpenCV takes a third of numpy's time to spread a weight over channels
+        weight, total = (_floats(cv2.merge([_floats(x)] * image.shape[2])) for x in (weight, total))
+    return blurred(_floats(cv2.multiply(_floats(image), _floats(weight))), sigma) / total
 
 
 def _floats(image: object) -> Floats:

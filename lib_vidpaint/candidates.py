@@ -14,7 +14,7 @@ from .crops import Crop
 from .engines import Painted
 from .errors import ProjectError
 from .groups import candidate_file
-from .model import Box, Frame, Repaint, VideoInfo, from_json, to_json
+from .model import Box, Frame, Mask, Repaint, VideoInfo, from_json, to_json
 from .orientation import as_stored
 from .pictures import decode_picture
 
@@ -24,11 +24,13 @@ LONGEST = 8000
 
 @dataclass(frozen=True)
 class Label:
-    """What a candidate's PNG says: the parameters as the WebUI writes them, the box it shows, what the settings did not say."""
+    """What a candidate's PNG says: the parameters as the WebUI writes them, the box of the frame it shows (and what of it lies
+    beyond that, as `Crop.pad`), what the settings did not say."""
 
     parameters: str = ""
     box: Box | None = None
     paint: Repaint = Repaint()
+    pad: tuple[int, int, int, int] | None = None
 
     @property
     def seed(self) -> str:
@@ -52,13 +54,14 @@ def said(paint: Repaint) -> str:
 class _Origin:
     box: Box
     paint: Repaint = Repaint()
+    pad: tuple[int, int, int, int] = (0, 0, 0, 0)
 
 
 def candidate_png(painted: Painted, crop: Crop, paint: Repaint = Repaint()) -> bytes:  # noqa: B008
     """The PNG of a candidate with its parameters in the text chunk that the WebUI reads, and what it shows in one of ours."""
     text, data = PngInfo(), io.BytesIO()
     text.add_itxt("parameters", painted.infotext or f"Seed: {painted.seed}")
-    text.add_itxt("vidpaint", json.dumps(to_json(_Origin(crop.box, paint))))
+    text.add_itxt("vidpaint", json.dumps(to_json(_Origin(crop.box, paint, crop.pad))))
     Image.fromarray(painted.picture).save(data, "PNG", pnginfo=text, compress_level=1)
     return data.getvalue()
 
@@ -74,23 +77,44 @@ def read_label(file: Path | io.BytesIO) -> Label:
         origin = from_json(_Origin, json.loads(texts["vidpaint"]))
     except (ValueError, ProjectError):
         return Label(texts["parameters"][:LONGEST])
-    return Label(texts["parameters"][:LONGEST], origin.box, origin.paint)
+    return Label(texts["parameters"][:LONGEST], origin.box, origin.paint, origin.pad)
 
 
-def decode_candidate(data: bytes, key: int, number: int, crop: Crop, info: VideoInfo) -> Frame:
-    """The picture of a candidate inside `crop.box` of the source as it is stored. A person's own is a whole frame.
+def decode_candidate(
+    data: bytes, key: int, number: int, crop: Crop, info: VideoInfo, source: Frame, region: Mask
+) -> Frame:
+    """The picture of a candidate inside `crop.box` of the source as it is stored, laid over `source`, what is there without it.
 
-    Raises ProjectError for no picture, another size, or one that was painted for another part of the frame.
+    A person's own is a whole frame. One that was painted with another crop is used as long as it shows all of `region`
+    (its mask inside `crop.box`). Raises ProjectError for no picture, another size, or one of another part of the frame.
     """
     file, rotation = candidate_file(key, number), info.rotation
     if number < 0:
         shown = (info.height, info.width) if rotation % 180 else (info.width, info.height)
         return as_stored(decode_picture(data, file, shown), rotation)[crop.box.slices]
-    picture = decode_picture(data, file, crop.size(rotation))
-    box = read_label(io.BytesIO(data)).box
-    if box and box != crop.box:
+    label = read_label(io.BytesIO(data))
+    own = crop if label.box is None or label.pad is None else Crop(label.box, label.pad)
+    picture = own.inner(as_stored(decode_picture(data, file, own.size(rotation)), rotation))
+    if own.box == crop.box:
+        return picture
+    laid, unseen, shared = source.copy(), region > 0, _shared(own.box, crop.box)
+    if shared:
+        there, here = (_inside(shared, box) for box in (own.box, crop.box))
+        laid[here], unseen[here] = picture[there], False
+    if unseen.any():
         raise ProjectError(
             f"{file} was painted for another part of the picture, before the mask or the crop changed: choose another "
             f"candidate for keyframe {key}, or have it painted again."
         )
-    return crop.inner(as_stored(picture, rotation))
+    return laid
+
+
+def _shared(one: Box, other: Box) -> Box | None:
+    x, y = max(one.x, other.x), max(one.y, other.y)
+    width, height = min(one.right, other.right) - x, min(one.bottom, other.bottom) - y
+    return Box(x, y, width, height) if width > 0 and height > 0 else None
+
+
+def _inside(box: Box, whole: Box) -> tuple[slice, slice]:
+    """Where `box` lies in a picture of `whole`."""
+    return Box(box.x - whole.x, box.y - whole.y, box.width, box.height).slices

@@ -100,7 +100,7 @@ def free(folder: Path, served: Path) -> int:
 
 def _up_to_date(run: Run) -> list[Stage]:
     try:
-        return [stage for stage in STAGES if stage.work and not reasons(run, stage)]
+        return [stage for stage in STAGES if not reasons(run, stage)]
     except VidpaintError:  # the source is not there, so nobody can tell: the next run looks at every stage
         return []
 

@@ -15,9 +15,11 @@ from typing import Any
 
 from . import __version__, session
 from . import settings as settings_module
+from .abilities import abilities
 from .atomic import quoted
 from .errors import Cancelled, SettingsError, VidpaintError, WaitingForPerson
 from .model import to_json
+from .preview_video import PREVIEW, preview_video, spanned
 from .stages import PRESETS, SECTIONS, STAGES, Settings
 from .terminal import Terminal
 
@@ -87,6 +89,17 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("stage", nargs="?", default="", help="one of " + ", ".join(stage.name for stage in STAGES))
 
     command = _add(
+        commands, "retouch", retouch, "give frames out as PNG, to be retouched in any program and taken back"
+    )
+    command.add_argument("project", **project)
+    command.add_argument("frames", type=int, nargs="+", metavar="FRAME", help="the number of a frame, from 0")
+    command = _add(commands, "preview", preview, "a small video of a few seconds of the edit, before it is rendered")
+    command.add_argument("project", **project)
+    command.add_argument("--span", default="", metavar="SPAN", help="which part of the source, such as 00:10-00:12")
+    command.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help=f"the file to write; default: {PREVIEW} in the project"
+    )
+    command = _add(
         commands, "verify", verify, "compare a master with its source, sample for sample, outside the region"
     )
     command.add_argument("project", type=Path, metavar="PROJECT|PACKAGE", help="the folder that holds the master")
@@ -103,7 +116,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--port", type=int, metavar="N", help="default: the first free one from 7860")
     command.add_argument("--listen", action="store_true", help="let other computers open the page")
-    _add(commands, "settings", show_settings, "every knob with its default, limits and help")
+    _add(
+        commands,
+        "settings",
+        show_settings,
+        "every knob with its default, limits and help, and what this machine can do",
+    )
     command = _add(commands, "demo", demo, "make a small edited video and show where it is")
     command.add_argument("-o", "--output", type=Path, default=Path("vidpaint-demo"), metavar="DIR", help="where")
     return parser
@@ -129,6 +147,9 @@ def _run_command(commands: Any) -> None:
         "--preset", choices=[*PRESETS], help="knobs for a kind of edit; flags of your own come after it"
     )
     command.add_argument("--until", metavar="STAGE", default="", help="stop after this stage")
+    command.add_argument(
+        "--preview", action="store_true", help="paint every keyframe once with few steps, into previews/, and stop"
+    )
     command.usage = (
         "vidpaint run [VIDEO] -o PROJECT [--mask PATH] [--preset NAME] [--until STAGE] [--SECTION.KNOB VALUE ...]"
     )
@@ -151,7 +172,10 @@ def run(options: argparse.Namespace) -> None:
         if text is not None:
             values[leaf.path] = settings_module.parse(leaf, text)
     with Terminal() as progress:
-        session.run(options.project, values, preset=options.preset or "", until=options.until, progress=progress)
+        session.run(
+            options.project, values, preset=options.preset or "", until=options.until, progress=progress,
+            preview=options.preview,
+        )  # fmt: skip
     _print_results(options.project)
 
 
@@ -179,10 +203,23 @@ def status(options: argparse.Namespace) -> None:
 def explain(options: argparse.Namespace) -> None:
     """Print why stages are due."""
     for state in session.explain(options.project, options.stage):
-        why = (
-            "; ".join(state.reasons) if state.state == "due" else state.about if state.state == "off" else "up to date"
-        )
+        why = "; ".join(state.reasons) if state.state == "due" else "up to date"
         print(f"{state.name:<10} {why}")
+
+
+def preview(options: argparse.Namespace) -> None:
+    """Write a small video of a part of the edit."""
+    output = options.output or options.project / PREVIEW
+    with Terminal() as progress:
+        preview_video(options.project, output, spanned(options.project, options.span), progress=progress)
+    print(f"preview: {output}")
+
+
+def retouch(options: argparse.Namespace) -> None:
+    """Write frames for another program."""
+    for path in session.retouch(options.project, options.frames):
+        print(path)
+    print(f"Change them in any program, save, then: vidpaint run -o {quoted(options.project)}")
 
 
 def verify(options: argparse.Namespace) -> int:
@@ -204,6 +241,9 @@ def show_settings(options: argparse.Namespace) -> None:
     """Print every knob."""
     for leaf in settings_module.walk(Settings):
         print(f"--{leaf.path:<26} {settings_module.shown(leaf.default) or '-':<10} {leaf.limits}\n    {leaf.knob.help}")
+    print("\nWhat this machine can do:")
+    for found in abilities():
+        print(f"{found.setting:<16} {found.name:<24} {'no: ' + found.why_not if found.why_not else 'yes'}")
 
 
 def ui(options: argparse.Namespace) -> None:

@@ -26,8 +26,8 @@ Span = tuple[Fraction, Fraction | None]
 _REPAIR = "repair or re-export it, or take a span that ends before"
 
 
-def open_clip(path: str | Path, fps: Fraction = Fraction(25), span: Span | None = None) -> Clip:
-    """The clip of a video file, or of a folder of PNG or JPEG pictures shown at `fps`.
+def open_clip(path: str | Path, fps: Fraction = Fraction(25), span: Span | None = None, masks: bool = False) -> Clip:
+    """The clip of a video file, or of a folder of PNG or JPEG pictures (`masks`: of masks) shown at `fps`.
 
     `span` = (start, stop) keeps the frames with start <= time < stop, in seconds from the file's start (stop None: to
     the end). Raises VideoError, one sentence, for anything that cannot be read exactly.
@@ -35,7 +35,7 @@ def open_clip(path: str | Path, fps: Fraction = Fraction(25), span: Span | None 
     path = Path(path)
     if not path.exists():
         raise VideoError(f"{path} does not exist.")
-    return Clip(path, PictureFolder(path, fps) if path.is_dir() else _File(path, fps), span)
+    return Clip(path, PictureFolder(path, fps, masks) if path.is_dir() else _File(path, fps), span)
 
 
 class Clip:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from .candidates import decode_candidate
-from .model import Box, Color, Frame
+from .model import Box, Color, Frame, Mask
 from .orientation import upright
 from .pictures import encode_jpeg
 from .planes import Planes, view
@@ -21,24 +21,25 @@ GREEN = (34, 197, 94)
 BORDER = 4
 
 
-def candidates_jpeg(source: Frame, *rest: Any) -> bytes:
+def candidates_jpeg(source: Frame, alphas: list[Mask], *rest: Any) -> bytes:
     """A JPEG of a keyframe's crop as it was and of its candidates, numbered, the one in use framed green.
 
-    source: RGB inside the crop's box as stored. rest: the candidates' files, then the keyframe, their numbers, the number
+    source: RGB inside the crop's box as stored, with its mask. rest: the candidates' files, then the keyframe, their numbers, the number
     in use (None: none), the crop and the source's VideoInfo.
     """
     *files, key, numbers, chosen, crop, info = rest
     cells = [_cell(upright(source, info.rotation), f"{key}", False)]
     for number, data in zip(numbers, files):
-        picture = upright(decode_candidate(data, key, number, crop, info), info.rotation)
+        picture = upright(decode_candidate(data, key, number, crop, info, source, alphas[0]), info.rotation)
         cells.append(_cell(picture, f"{number}", number == chosen))
     return encode_jpeg(_rows(cells), QUALITY)
 
 
 def before_after_jpeg(source: Planes, result: Planes, box: Box, color: Color, rotation: int) -> bytes:
-    """A JPEG of what is inside `box` before and after, side by side, as it is shown."""
+    """A JPEG of what is inside `box` before and after, and of the difference x8, side by side, as it is shown."""
     pair = [upright(view(planes.crop(box), color), rotation) for planes in (source, result)]
-    return encode_jpeg(_rows([_cell(picture, "", False) for picture in pair]), QUALITY)
+    apart = np.clip(cv2.absdiff(*pair).astype(np.uint16) * 8, 0, 255).astype(np.uint8)
+    return encode_jpeg(_rows([_cell(picture, "", False) for picture in (*pair, apart)]), QUALITY)
 
 
 def _cell(picture: Frame, label: str, chosen: bool) -> Frame:

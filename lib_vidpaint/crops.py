@@ -1,4 +1,4 @@
-"""The part of a frame that an engine sees: a box around the region with context, padded to what the engine wants."""
+"""The part of a frame that an engine sees: a window, padded by reflection where it leaves the picture."""
 
 from __future__ import annotations
 
@@ -15,47 +15,52 @@ ENLARGED_AT_MOST = 4.0  # beyond that a painter only sees the blur of its own cr
 
 @dataclass(frozen=True)
 class Crop:
-    """A box of the frame and the padding (reflected pixels, right and below) that brings it to the engine's multiple."""
+    """A window of the frame as it is stored: `box` is what of it lies in the picture, `pad` the reflected pixels beyond
+    that, (left, top, right, bottom). An engine gets it at `shown` (width, height), None: as it is."""
 
     box: Box
-    pad_x: int
-    pad_y: int
+    pad: tuple[int, int, int, int] = (0, 0, 0, 0)
+    shown: tuple[int, int] | None = None
+
+    @property
+    def window(self) -> Box:
+        """The whole window; it may begin before the picture and end beyond it."""
+        left, top, right, bottom = self.pad
+        box = self.box
+        return Box(box.x - left, box.y - top, box.width + left + right, box.height + top + bottom)
 
     def cut(self, picture: Frame | Mask) -> Frame | Mask:
         """The crop of a whole frame or mask, padded."""
-        part = picture[self.box.slices]
-        border = cv2.BORDER_REFLECT if min(part.shape[:2]) > max(self.pad_x, self.pad_y) else cv2.BORDER_REPLICATE
-        return cv2.copyMakeBorder(part, 0, self.pad_y, 0, self.pad_x, border)  # pyright: ignore[reportReturnType]
+        left, top, right, bottom = self.pad
+        return cv2.copyMakeBorder(picture[self.box.slices], top, bottom, left, right, cv2.BORDER_REFLECT)  # pyright: ignore[reportReturnType]
+
+    def seen(self, picture: Frame | Mask) -> Frame | Mask:
+        """The crop of a whole frame or mask as an engine gets it."""
+        part = self.cut(picture)
+        return part if self.shown is None else resized(part, self.shown)
 
     def size(self, rotation: int) -> tuple[int, int]:
-        """(width, height) of the padded crop as it is shown."""
-        width, height = self.box.width + self.pad_x, self.box.height + self.pad_y
-        return (height, width) if rotation % 180 else (width, height)
+        """(width, height) of the padded crop as it is shown to people."""
+        window = self.window
+        return (window.height, window.width) if rotation % 180 else (window.width, window.height)
 
     def inner(self, painted: Frame) -> Frame:
         """A painted crop without its padding: the size of the box."""
-        return painted[: self.box.height, : self.box.width]
+        left, top, _, _ = self.pad
+        return painted[top : top + self.box.height, left : left + self.box.width]
 
 
-def crop_around(region: Box, width: int, height: int, context: float, smallest: int, multiple: int) -> Crop:
-    """The crop around `region` in a picture of width x height.
-
-    It has `context` times the region's longer side more on each side, at least `smallest` pixels a side where the
-    picture allows, and sides that are multiples of `multiple` (padded only where the picture ends).
-    """
-    margin = round(context * max(region.width, region.height))
-    x, wide, pad_x = _span(region.x - margin, region.right + margin, width, smallest, multiple)
-    y, high, pad_y = _span(region.y - margin, region.bottom + margin, height, smallest, multiple)
-    return Crop(Box(x, y, wide, high), pad_x, pad_y)
+def window_crop(window: Box, width: int, height: int, shown: tuple[int, int] | None = None) -> Crop:
+    """The crop of a window that may reach beyond a picture of width x height, of which it shows something."""
+    x, y = max(0, window.x), max(0, window.y)
+    right, bottom = min(width, window.right), min(height, window.bottom)
+    pad = x - window.x, y - window.y, window.right - right, window.bottom - bottom
+    return Crop(Box(x, y, right - x, bottom - y), pad, shown)
 
 
-def _span(start: int, stop: int, limit: int, smallest: int, multiple: int) -> tuple[int, int, int]:
-    """(first pixel, pixels inside the picture, pixels of padding) along one axis."""
-    length = -(-max(stop - start, smallest) // multiple) * multiple
-    if length >= limit:
-        return 0, limit, -limit % multiple
-    start = (start + stop - length) // 2
-    return min(max(start, 0), limit - length), length, 0
+def whole_crop(width: int, height: int, multiple: int) -> Crop:
+    """The whole picture, padded to multiples."""
+    return Crop(Box(0, 0, width, height), (0, 0, -width % multiple, -height % multiple))
 
 
 def working_size(width: int, height: int, resize: float, native: int, multiple: int) -> tuple[int, int]:

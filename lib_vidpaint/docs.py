@@ -38,11 +38,8 @@ def stages_page() -> str:
     lines = [MADE, "# Stages", ""]
     for number, stage in enumerate(STAGES, 1):
         lines += [f"## {number} {stage.name}", ""]
-        if stage.work:
-            _, _, text = (importlib.import_module(stage.work.__module__).__doc__ or "").partition("\n\n")
-            lines += [stage.about[0].upper() + stage.about[1:] + ".", "", text.strip(), ""]
-        else:
-            lines += [stage.about[0].upper() + stage.about[1:] + ".", ""]
+        _, _, text = (importlib.import_module(stage.work.__module__).__doc__ or "").partition("\n\n")
+        lines += [stage.about[0].upper() + stage.about[1:] + ".", "", text.strip(), ""]
     return "\n".join(lines)
 
 

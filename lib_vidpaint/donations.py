@@ -24,7 +24,7 @@ from .groups import GROUPS, read_groups
 from .items import File, Item, read_alpha
 from .model import Box, Frame, Mask, to_json
 from .orientation import upright
-from .planes import Planes, view
+from .planes import Planes, seen_color, view
 from .regions import REGION_SMALL
 from .survey import PROXY, proxy_info
 
@@ -113,11 +113,11 @@ def _lent(run: Run, donor: Donor, planes: Planes, mask: Mask, crop: Crop) -> tup
     info = run.clip.info
     small = proxy_info(info)
     way = donors.scaled(donor.way, (small.width, small.height), (info.width, info.height))
-    box = Box(crop.box.x, crop.box.y, crop.box.width + crop.pad_x, crop.box.height + crop.pad_y)
+    box = crop.window
     whole = Box(0, 0, info.width, info.height)
     part = donors.reach(box, way, whole).aligned(*planes.format.steps, info.width, info.height)
     here = np.array([[1, 0, -part.x], [0, 1, -part.y], [0, 0, 1.0]])
-    picture, hidden = donors.lent(view(planes.crop(part), info.color), mask[part.slices], box, here @ way)
+    picture, hidden = donors.lent(view(planes.crop(part), seen_color(info)), mask[part.slices], box, here @ way)
     return upright(picture, info.rotation), upright(hidden, info.rotation)
 
 

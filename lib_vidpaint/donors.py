@@ -14,9 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .backdrop import Matrix, motion
 from .model import Box, Frame, Group, Mask
-from .motion import region_box
-from .surroundings import Matrix, motion
 
 MOST = 12
 """Donors of one keyframe."""
@@ -27,8 +26,6 @@ STRIDE = 4
 ANCHORS, FAVOUR = 4, 1.3
 """Every fourth of those is favoured by this factor, so that neighbouring keyframes share more of them. (To favour what
 the keyframe before has used would paint a keyframe anew when another one is added.)"""
-LOCAL = 48
-"""Pixels around the region, at least, whose motion counts most."""
 POINTS = 400
 CLEAR = 2
 """Pixels that a spot must keep from the region of another frame: a mask rarely covers all of an object's soft rim."""
@@ -109,7 +106,7 @@ def _moments(
         if index < start:
             continue
         if before is not None:
-            pose = pose @ _step((frame, region), before)
+            pose = pose @ motion(frame, before[0], region, before[1])
             pose /= pose[2, 2]
         before = frame, region
         if index in keys or index % stride == 0:
@@ -118,23 +115,6 @@ def _moments(
             yield _Moment(index, pose, free, *_looks(frame, free))
         if index == stop - 1:
             return
-
-
-def _step(here: tuple[Frame, Mask], before: tuple[Frame, Mask]) -> Matrix:
-    """The motion of the background from one frame to the one before: of all there is, then of what is near the region.
-
-    In the whole picture another subject may be larger and sharper than the background that a region hides.
-    """
-    (frame, region), (last, last_region) = here, before
-    whole = motion(frame, last, region, last_region)
-    box = region_box(region)
-    if box is None:
-        return whole
-    height, width = region.shape
-    near = box.grown(max(LOCAL, round(0.75 * max(box.width, box.height))), width, height)
-    far = np.full_like(region, 255)
-    far[near.slices] = region[near.slices]
-    return motion(frame, last, far, last_region, whole)
 
 
 def _looks(frame: Frame, free: NDArray[np.bool_]) -> tuple[float, float]:

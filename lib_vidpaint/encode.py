@@ -28,7 +28,7 @@ from .clip import read_planes_of as read_planes_of
 from .errors import VideoError
 from .fields import FieldFlags
 from .model import Color, Mask, VideoInfo
-from .pixels import PixelFormat, pixel_format
+from .pixels import PixelFormat, Samples, pixel_format
 from .planes import Planes, apply_edit, matrix_of, to_frame, view
 from .tracks import Tracks, fits
 
@@ -120,6 +120,14 @@ def share_planes(planes: Planes, info: VideoInfo) -> Planes:
         and (planes.width, planes.height) == (shared.width, shared.height)
     ):
         return planes
+    if _alike(planes, info, shared):
+        return Planes(
+            fmt,
+            tuple(
+                _reduced(array, fmt.shape(i, shared.width, shared.height), planes.format.bits)
+                for i, array in enumerate(planes.arrays[:3])
+            ),
+        )
     picture = view(planes, info.color)
     rows, columns = shared.height - planes.height, shared.width - planes.width
     picture = np.asarray(cv2.copyMakeBorder(picture, 0, rows, 0, columns, cv2.BORDER_REPLICATE), np.uint8)
@@ -128,6 +136,21 @@ def share_planes(planes: Planes, info: VideoInfo) -> Planes:
     )
     whole = np.ones(picture.shape[:2], np.float32)
     return apply_edit(black, shared.color, np.zeros_like(picture), picture, whole)
+
+
+def _alike(planes: Planes, info: VideoInfo, shared: VideoInfo) -> bool:
+    """Whether only depth and the rows of chroma differ from the share copy's: those need no way through RGB, which takes
+    ten times as long."""
+    fmt, color = planes.format, info.color
+    same = fmt.family == "yuv" and fmt.shift_x == 1 and not (fmt.full_range or color.full_range) and color.matrix != 0
+    return same and (planes.width, planes.height) == (shared.width, shared.height)
+
+
+def _reduced(array: Samples, shape: tuple[int, int], bits: int) -> Samples:
+    """A component with 8 bits, rounded, its rows averaged to those of `shape`."""
+    if array.shape != shape:
+        array = np.asarray(cv2.resize(array, shape[::-1], interpolation=cv2.INTER_AREA), array.dtype)
+    return array if bits == 8 else np.asarray(cv2.convertScaleAbs(array, alpha=2.0 ** (8 - bits)), np.uint8)
 
 
 class Writer:

@@ -22,7 +22,7 @@ from .groups import LIGHT
 from .light import Curve
 from .model import Box, Frame, Mask, VideoInfo
 from .patching import FEATHER_LINES, bare
-from .planes import Planes, apply_edit, splice, view
+from .planes import Planes, apply_edit, seen_color, splice, view
 
 if TYPE_CHECKING:
     from .pipeline import Run
@@ -126,11 +126,11 @@ def enhanced_frame(
     source: Planes, result: Planes, info: VideoInfo, look: Look, light: Curve, table: NDArray[np.uint8] | None
 ) -> Planes:
     """A whole finished frame, enhanced; `source` is what the overlay shows through."""
-    before = view(result, info.color)
+    before = view(result, seen_color(info))
     after = looked(before, look, light, table, info.lines)
     if look.overlay:
-        after += (view(source, info.color) - after) * np.float32(look.overlay)
-    return apply_edit(result, info.color, before, after, np.ones(before.shape[:2], np.float32))
+        after += (view(source, seen_color(info)) - after) * np.float32(look.overlay)
+    return apply_edit(result, seen_color(info), before, after, np.ones(before.shape[:2], np.float32))
 
 
 def enhanced_patch(
@@ -152,15 +152,15 @@ def enhanced_patch(
     def finished() -> Any:
         for at, (planes, source, alpha) in enumerate(zip(read_planes_of(patch), sources, alphas, strict=True)):
             whole = laid(source, planes, alpha)
-            before = view(whole, info.color)
+            before = view(whole, seen_color(info))
             shown = feather(alpha, rim * info.lines / FEATHER_LINES) * (alpha / np.float32(255))
             weight = shown.astype(np.float32)
             shifted = np.clip(before + np.array(offsets[at], np.float32), 0, 255) if any(offsets[at]) else before
             after = looked(np.rint(shifted).astype(np.uint8), look, lights[at], table, info.lines)
             after = np.asarray(before + (after - before) * weight[..., None], np.float32)
             if look.overlay:
-                after += (view(source, info.color) - after) * np.float32(look.overlay)
-            made = apply_edit(whole, info.color, before, after, np.ones_like(weight))
+                after += (view(source, seen_color(info)) - after) * np.float32(look.overlay)
+            made = apply_edit(whole, seen_color(info), before, after, np.ones_like(weight))
             yield bare(grainy(made, grains, weight, start + at) if grains else made, alpha)
 
     return lossless_bytes(finished(), info, info.fps)

@@ -37,3 +37,7 @@ class Skipped(Cancelled):
 
 class WaitingForPerson(Exception):
     """A stage cannot go on before a person has decided something; the text says what."""
+
+
+class Again(Exception):
+    """A stage changed what earlier ones are to heed: they must look again, then it."""

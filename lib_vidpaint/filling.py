@@ -68,7 +68,7 @@ class Choices:
         self.detail = [picture - broad for picture, broad in zip(pictures, self.broad)]
         self.shows = [*(d.seen[cut] for d in donors), np.ones(self.box_shape, np.float32)]
         self.seen = np.stack([self._small(shows) > 0.99 for shows in self.shows])
-        misfits = [*(d.misfit[cut] for d in donors), _misfit_made_up(crop, mask)[cut]]
+        misfits = [*(d.misfit[cut] for d in donors), misfit_made_up(crop, mask)[cut]]
         weight = BEST_FIT / (min(d.error for d in donors) + 0.4)
         self.misfit = weight * np.stack([self._small(misfit) for misfit in misfits])
         small = [self._small(picture) for picture in pictures]
@@ -102,7 +102,7 @@ class Choices:
         return _settled(np.where(seen, cost, UNSEEN).astype(np.float32), far)
 
 
-def _misfit_made_up(crop: Frame, mask: Mask) -> Floats:
+def misfit_made_up(crop: Frame, mask: Mask) -> Floats:
     """How far what is made up will be from the truth, in codes: the texture around, more the deeper inside the hole."""
     outside = (mask == 0).astype(np.float32)
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)

@@ -1,15 +1,15 @@
 """Finding masks: a segmenter is run over every shot of the source, and what it finds is kept, one lossless clip a shot.
 
-found/cuts.json has the first frame of every shot, found/000042.mp4 the soft masks of the shot that begins at frame 42,
-as the source is stored, before any shaping. A stopped run goes on at the next shot.
+found/000042.mp4 has the soft masks of the shot that begins at frame 42, as the source is stored, before any shaping. A
+stopped run goes on at the next shot.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import timedelta
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,15 +21,14 @@ from .errors import MaskError
 from .items import Item
 from .model import Box, Frame, Mask, VideoInfo
 from .orientation import as_stored, upright
-from .planes import Planes, matrix_of, view
+from .pipeline import Reader
+from .planes import Planes, seen_color, view
 from .segmenters import Options, Segmenter, Shot, open_segmenter
 from .segmenters.prompts import check_prompts, in_shot, parse_prompts
-from .shots import ShotDetector
 
 if TYPE_CHECKING:
     from .pipeline import Run
 
-CUTS = "found/cuts.json"
 PROMISE = 600.0
 """Work that will take longer than this many seconds is announced with an estimate."""
 PIXELS = 1280 * 720
@@ -41,36 +40,18 @@ def found_file(start: int) -> str:
 
 @dataclass(frozen=True)
 class FoundFrame:
-    """Take: what was found in one frame, before any shaping."""
+    """Take: what was found in frame `index`, before any shaping; `at` is its place in `file`."""
 
-    found: _InOrder
-    file: str
+    found: Reader[Mask]
     index: int
+    file: str
+    at: int
 
     def key(self, run: Run) -> str:
-        return f"{self.file}={run.ledger.content(self.file)}#{self.index}"
+        return f"{self.file}={run.ledger.content(self.file)}#{self.at}"
 
     def load(self, run: Run) -> Mask:
-        return self.found.at(run.project.path(self.file), self.index)
-
-
-class _InOrder:
-    """Found masks, read from front to back (a shot from its front again for a step back)."""
-
-    def __init__(self) -> None:
-        self._path: Path | None = None
-        self._next = 0
-        self._frames: Iterator[Planes] = iter(())
-
-    def at(self, path: Path, index: int) -> Mask:
-        if path != self._path or index < self._next:
-            self._path, self._next, self._frames = path, 0, read_planes_of(path)
-        mask = next(self._frames).arrays[0]
-        self._next += 1
-        while self._next <= index:
-            mask = next(self._frames).arrays[0]
-            self._next += 1
-        return mask
+        return next(self.found.read(self.index, self.index + 1))
 
 
 def find(run: Run) -> list[FoundFrame]:
@@ -82,9 +63,9 @@ def find(run: Run) -> list[FoundFrame]:
     options = Options(**{field.name: getattr(settings, field.name) for field in fields(Options)})
     segmenter = open_segmenter(settings.how, options)
     files = [run.project.input_digest(name, path) for name, path in segmenter.files.items()]
-    starts = shot_starts(run)
+    starts = run.survey.cuts
     told = [(name, getattr(options, name)) for name in segmenter.uses]
-    reader, takes = _InOrder(), []
+    reader, takes = Reader(lambda at: read_found(run, at)), []
     for start, stop in zip(starts, [*starts[1:], count]):
         shot = shot_of(run, start, stop, prompts)
         values = (run.source_digest, settings.how, told, files, stop, repr(shot.prompts))
@@ -92,9 +73,17 @@ def find(run: Run) -> list[FoundFrame]:
         if run.due(item, write_found):
             _promise(run, segmenter, count - start)
         run.build(item, lambda path, shot=shot: write_found(run, segmenter, shot, path))
-        takes += [FoundFrame(reader, found_file(start), index) for index in range(stop - start)]
-    run.sweep("found", {CUTS, *map(found_file, starts)})
+        takes += [FoundFrame(reader, index, found_file(start), index - start) for index in range(start, stop)]
+    run.sweep("found", set(map(found_file, starts)))
     return takes
+
+
+def read_found(run: Run, first: int) -> Iterator[Mask]:
+    """What was found in every frame from `first` on."""
+    for start, stop in pairwise([*run.survey.cuts, len(run.survey.pts)]):
+        if stop > first:
+            masks = read_planes_of(run.project.path(found_file(start)))
+            yield from (planes.arrays[0] for planes in islice(masks, max(0, first - start), None))
 
 
 def write_found(run: Run, segmenter: Segmenter, shot: Shot, path: Path) -> None:
@@ -108,20 +97,6 @@ def write_found(run: Run, segmenter: Segmenter, shot: Shot, path: Path) -> None:
                 )
             writer.write(gray_planes(as_stored(mask, info.rotation)), index)
             run.progress.step("finding masks", shot.start + index + 1, count)
-
-
-def shot_starts(run: Run) -> list[int]:
-    """The first frame of every shot, found once on the proxy."""
-
-    def write(path: Path) -> None:
-        detector = ShotDetector(run.clip.info.fps)
-        for index, frame in enumerate(run.survey.frames()):
-            detector.add(frame)
-            run.progress.step("looking for cuts", index + 1, len(run.survey.pts))
-        path.write_text(json.dumps(detector.starts), encoding="utf-8")
-
-    run.build(Item((CUTS,), (), (run.source_digest,)), write)
-    return json.loads(run.project.path(CUTS).read_text(encoding="utf-8"))
 
 
 def estimate(frames: int, info: VideoInfo, seconds: float) -> float:
@@ -165,8 +140,6 @@ class _Shown:
         if self.info.rotation:
             return upright(view(self.planes, self.info.color), self.info.rotation)[box.slices]
         fmt = self.planes.format
-        # What the file does not say is guessed from the size of the picture, not of the crop.
-        color = replace(self.info.color, matrix=matrix_of(self.info.color, self.info.width, self.info.height))
         cells = box.aligned(1 << fmt.shift_x, 1 << fmt.shift_y, self.info.width, self.info.height)
-        part = view(self.planes.crop(cells), color)
+        part = view(self.planes.crop(cells), seen_color(self.info))
         return part[box.y - cells.y : box.bottom - cells.y, box.x - cells.x : box.right - cells.x]

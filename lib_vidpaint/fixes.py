@@ -31,7 +31,6 @@ from .model import Frame, Mask
 from .motion import SMALLEST, flow
 from .pictures import decode_grey, encode_png
 from .planes import view
-from .shots import SHORTEST, ShotDetector
 
 if TYPE_CHECKING:
     from .pipeline import Run
@@ -251,9 +250,9 @@ class Carrier:
         return _unpacked(add, (info.width, info.height)), _unpacked(erase, (info.width, info.height))
 
     def _spread(self, run: Run, fixed: int) -> Iterator[tuple[int, tuple[bytes | None, bytes | None]]]:
-        margin = round(SHORTEST * run.clip.info.fps) + ShotDetector.DELAY
-        first = max(0, fixed - self._reach - margin)
-        last = min(fixed + self._reach + margin, len(run.clip) - 1)
+        cuts = (*run.survey.cuts, len(run.clip))
+        first = max(fixed - self._reach, *(cut for cut in cuts if cut <= fixed))
+        last = min(fixed + self._reach, *(cut - 1 for cut in cuts if cut > fixed))
         proxy = open_clip(run.survey.proxy)
         step = round(1 / (proxy.info.fps * proxy.info.time_base))
         small = proxy.with_table(range(0, len(run.clip) * step, step))
@@ -262,12 +261,8 @@ class Carrier:
         size = frames[0].shape[1::-1]
         add, erase = read_fix(run.project, fixed, (run.clip.info.width, run.clip.info.height))
         painted = _resized(add, size), _resized(erase, size)
-        shots, at = ShotDetector(run.clip.info.fps), fixed - first
-        for frame in frames:
-            shots.add(frame)
-        low = max(at - self._reach, *(start for start in shots.starts if start <= at))
-        high = min(at + self._reach + 1, *(start for start in shots.starts if start > at), len(frames))
-        for way, pictures in ((1, frames[at:high]), (-1, frames[low : at + 1][::-1])):
+        at = fixed - first
+        for way, pictures in ((1, frames[at:]), (-1, frames[: at + 1][::-1])):
             for distance, (more, less) in enumerate(spread(painted, pictures), 1):
                 yield fixed + way * distance, (_packed(more), _packed(less))
 

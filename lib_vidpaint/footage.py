@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from .model import Frame, Mask
-from .motion import region_box
 from .prediction import Prices
 from .segments import Segment, segments
 
 Open = Callable[[], Iterable[tuple[Frame, Mask]]]
-
-
-class Cuts(Protocol):
-    """Finds shots in frames given one after the other: `shots.ShotDetector`."""
-
-    starts: list[int]
-
-    def add(self, frame: Frame) -> object: ...
 
 
 @dataclass(frozen=True)
@@ -47,19 +37,17 @@ class Picked:
     columns: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
-def segmented(open_frames: Open, cuts: Cuts, shown: Sequence[bool]) -> tuple[list[Segment], list[int]]:
-    """The segments of a clip, and the longest side of the region in each, in pixels.
+def segmented(
+    cuts: Collection[int], shown: Sequence[bool], sides: Sequence[int] = ()
+) -> tuple[list[Segment], list[int]]:
+    """The segments of a clip, and the longest side of the region in each.
 
-    `cuts` is given every frame. `shown` says which frames have a region, also one so small that the reduced mask lost it.
+    `cuts` are the first frames of its shots, `shown` says which frames have a region, and `sides` how long that is (0 where
+    there is none).
     """
-    sides: list[int] = []
-    for frame, mask in open_frames():
-        cuts.add(frame)
-        box = region_box(mask)
-        sides.append(max(box.width, box.height) if box else 0)
-    starts, shot, shots = set(cuts.starts), -1, []
+    shot, shots = -1, []
     for index, seen in enumerate(shown):
-        shot += seen and (not index or not shown[index - 1] or index in starts)
+        shot += seen and (not index or not shown[index - 1] or index in cuts)
         shots.append(max(shot, 0))
     found = segments(shots, shown)
-    return found, [max(sides[segment.start : segment.stop]) for segment in found]
+    return found, [max(sides[segment.start : segment.stop], default=0) for segment in found]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .atomic import inside
 from .errors import ProjectError
@@ -13,17 +13,25 @@ CHOSEN = "keyframes/chosen.json"
 SCORES = "scores.csv"
 CURVE = "keyframes/curve.csv"
 PREDICTED = "keyframes/predicted.csv"
+PRICES = "keyframes/prices.npz"
+PATH = "keyframes/path.csv"
 GROUPS = "groups.json"
 SELECTION = "selection.json"
 CHOICES = "choices.json"
 RANKS = "candidates.csv"
 PATCHES = "patches.json"
+REFINED = "refined.json"
 FILLED = "filled.json"
 ENHANCED = "enhanced.json"
 LIGHT = "light.csv"
 VERDICTS = "verdicts.json"
+REPAIRS = "repairs.json"
+OVERRIDES = "overrides.json"
 RENDER = "render.json"
 SHARE = "share.mp4"
+SMOOTH = "smooth.mp4"
+LARGE = "large.mp4"
+SMOOTHED = "smooth.json"
 DELIVERY = "delivery.json"
 
 
@@ -47,6 +55,13 @@ class Render:
     encoding: str = ""
     not_kept: tuple[str, ...] = ()
     note: str = ""
+    ended_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Smoothed:
+    """What the copy with in-between frames has that touches every pixel or time."""
+
     ended_by: tuple[str, ...] = ()
 
 
@@ -78,7 +93,27 @@ def read_choices(project: Folder) -> dict[int, Choice]:
     return {choice.key: choice for choice in project.records(CHOICES, Choice)}
 
 
+@dataclass(frozen=True)
+class Overrides:
+    """What repairs ask of the stages before validation: more keyframes, decisions on groups that no person decided on, and
+    by how many levels the colours of a painted keyframe are to be moved, by its frame number."""
+
+    add: tuple[int, ...] = ()
+    choices: tuple[Choice, ...] = ()
+    tones: dict[int, tuple[float, float, float]] = field(default_factory=dict)
+
+
+def read_overrides(project: Folder) -> Overrides:
+    """What repairs ask for, nothing where there are none."""
+    return project.record(OVERRIDES, Overrides) if project.path(OVERRIDES).exists() else Overrides()
+
+
 def read_selection(project: Folder) -> dict[int, Choice]:
+    """What was decided, by the group's key: by a person, else by a repair."""
+    return {choice.key: choice for choice in read_overrides(project).choices} | read_decided(project)
+
+
+def read_decided(project: Folder) -> dict[int, Choice]:
     """What a person decided, by the group's key; nothing when there is no selection.json."""
     if not project.path(SELECTION).exists():
         return {}
@@ -101,3 +136,8 @@ def read_render(project: Folder) -> Render:
     if made.master:
         inside(made.master, RENDER)
     return made
+
+
+def read_smoothed(project: Folder) -> Smoothed:
+    """What is said of the copy with in-between frames; nothing where there is none."""
+    return project.record(SMOOTHED, Smoothed) if project.path(SMOOTHED).exists() else Smoothed()

@@ -79,10 +79,27 @@ class Job(Progress):
         """Wait for its end, at most this long."""
         self.thread.join(seconds)
 
-    def _run(self, values: Mapping[str, Any], preset: str, engine: Engine | None, plan: bool, only: int | None) -> None:
+    def _run(
+        self,
+        values: Mapping[str, Any],
+        preset: str,
+        engine: Engine | None,
+        plan: bool,
+        only: int | None,
+        preview: bool,
+    ) -> None:
         state, sentence = "done", ""
         try:
-            session.run(self.folder, values, preset=preset, until=self.until, progress=self, engine=engine, only=only)
+            session.run(
+                self.folder,
+                values,
+                preset=preset,
+                until=self.until,
+                progress=self,
+                engine=engine,
+                only=only,
+                preview=preview,
+            )
             if plan:
                 self.plan = session.plan(self.folder, self, engine)
         except Cancelled:
@@ -109,6 +126,7 @@ def start(
     engine: Engine | None = None,
     plan: bool = False,
     only: int | None = None,
+    preview: bool = False,
 ) -> Job:
     """Begin `session.run` in a thread; with `plan`, count what is still to paint and time one picture afterwards.
 
@@ -119,7 +137,7 @@ def start(
         before = _jobs.get(folder)
         if before and before.running:
             raise ProjectError(f"This project is being worked on ({before.text}): wait for it, or interrupt it first.")
-        job = _jobs[folder] = Job(folder, until, values, preset, engine, plan, only)
+        job = _jobs[folder] = Job(folder, until, values, preset, engine, plan, only, preview)
         job.thread.start()
     return job
 

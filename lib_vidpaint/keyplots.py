@@ -103,7 +103,7 @@ def scores_plot(columns: Mapping[str, Sequence[float]], made: Sequence[Group], e
     """A PNG, 1200 wide: what the rule looked at with its limit, and the predicted error (0 to 1) of every group."""
     shown = [name for name in PANELS if name in columns and (name != "new" or len(columns) == 1)]
     frames = len(next(iter(columns.values()), ()))
-    figure = _figure(12, 2.2 * (len(shown) + 1) + 0.4)
+    figure = figure_of(12, 2.2 * (len(shown) + 1) + 0.4)
     panels = figure.subplots(len(shown) + 1, 1, sharex=True, squeeze=False)[:, 0]
     for axes, name in zip(panels, shown):
         _curve(axes, columns[name], columns.get(f"{name}_limit"), *PANELS[name])
@@ -115,12 +115,12 @@ def scores_plot(columns: Mapping[str, Sequence[float]], made: Sequence[Group], e
     panels[-1].set_xlabel("frame")
     if frames:
         panels[-1].set_xlim(-0.5, frames - 0.5)
-    return _png(figure)
+    return png_of(figure)
 
 
 def curve_plot(curve: Mapping[int, float], made: Sequence[Group], errors: Sequence[float]) -> bytes:
     """A PNG of 800x400: the predicted error over the number of keyframes, and where these groups stand."""
-    figure = _figure(8, 4)
+    figure = figure_of(8, 4)
     axes = figure.subplots()
     chosen, error = len(made), 100 * clip_error(made, errors)
     counts = [count for count in curve if count <= max(3 * chosen, min(curve) + 10)]
@@ -132,19 +132,21 @@ def curve_plot(curve: Mapping[int, float], made: Sequence[Group], errors: Sequen
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
-    return _png(figure)
+    return png_of(figure)
 
 
-def _figure(width: float, height: float) -> Figure:
+def figure_of(width: float, height: float) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
+    # Margins in inches: matplotlib's own layout takes as long as the drawing.
+    figure = Figure(figsize=(width, height), dpi=100)
+    figure.subplots_adjust(0.8 / width, 0.5 / height, 1 - 0.2 / width, 1 - 0.4 / height, hspace=0.15)
     FigureCanvasAgg(figure)
     return figure
 
 
-def _png(figure: Figure) -> bytes:
+def png_of(figure: Figure) -> bytes:
     png = io.BytesIO()
     figure.savefig(png, format="png")
     return png.getvalue()

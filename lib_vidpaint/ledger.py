@@ -147,8 +147,14 @@ class Ledger:
             raise explained(error, self._path) from error
 
     def content(self, file: str) -> str:
-        """The digest of what the file holds now, '' when it is missing. Unchanged files are not read again."""
+        """The digest of what the file holds now, '' when it is missing. Unchanged files are not read again.
+
+        For a folder it is that of the files in it, '' when there are none.
+        """
         path = self._folder / file
+        if path.is_dir():
+            listed = [(f.name, self.content(f"{file}/{f.name}")) for f in sorted(path.iterdir()) if f.is_file()]
+            return digest(repr(listed)) if listed else ""
         try:
             stat = path.stat()
         except FileNotFoundError:

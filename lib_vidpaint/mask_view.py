@@ -5,8 +5,6 @@ Nothing here changes a project. Masks are uint8 (H, W) of the proxy's size, as t
 
 from __future__ import annotations
 
-import importlib.util
-import json
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +15,7 @@ import numpy as np
 
 from . import session
 from .errors import MaskError
-from .finding import CUTS, found_file, shot_of
+from .finding import found_file, shot_of
 from .fixes import Painted, apply, read_fix
 from .items import SOFT_FLOOR
 from .model import Box, Frame, Mask, VideoInfo
@@ -25,21 +23,18 @@ from .orientation import as_stored, upright
 from .planes import view
 from .project import Folder
 from .regions import REGION_FACTS, REGION_SMALL, Regions, bounding_box, read_regions
+from .requirements import lacking
 from .segmenters import Options, Segmenter, open_segmenter
 from .segmenters.given import Given, open_given
 from .segmenters.prompts import parse_prompts
 from .segmenters.sam import checkpoint
 from .shaping import Shape, combine, shape
-from .shots import ShotDetector
 from .stages.mask import LOSSY_FLOOR, MaskSettings
-from .survey import FRAMES, proxy_info, read_table
+from .survey import FRAMES, proxy_info, read_cuts, read_table
 from .viewing import TINT, WIDEST, look, reduced, small_frame, source_info
 
 SLOW = "rembg", "clothing", "sam"
 """Ways to find masks that take seconds a frame, may download a model first, and are tried only when asked to."""
-PACKAGES = {
-    "rembg": ("onnxruntime", "rembg"), "clothing": ("onnxruntime", "rembg"), "sam": ("torch", "torchvision", "segment_anything"),
-}  # fmt: skip
 FOLLOWED = "track", "sam"
 """Ways that follow what was marked: in a frame without a mark they show nothing before the clip is run."""
 WINDOW = 16
@@ -67,10 +62,8 @@ class Extent:
 
 def missing(how: str, named: bool = False) -> str:
     """What is not there for a way to find masks, as a sentence; '' when it can be used. `named`: with a model file."""
-    lacking = [name for name in PACKAGES.get(how, ()) if importlib.util.find_spec(name) is None]
-    if lacking:
-        extra = "sam" if how == "sam" else "rembg"
-        return f"Not installed here: {', '.join(lacking)}. Do pip install 'vidpaint[{extra}]' and start again."
+    if off := lacking(how):
+        return off
     if how == "sam" and not named:
         try:
             checkpoint("")
@@ -112,8 +105,8 @@ def sketch(folder: Path, index: int, settings: MaskSettings, asked: bool = False
 
 def _found(folder: Path, index: int, settings: MaskSettings, asked: bool) -> Sketch:
     """What the way to find masks finds in one frame."""
-    if lacking := missing(settings.how, bool(settings.checkpoint)):
-        return Sketch(None, lacking)
+    if off := missing(settings.how, bool(settings.checkpoint)):
+        return Sketch(None, off)
     if (kept := _kept(folder, index, settings)) is not None:
         return Sketch(kept)
     prompts = parse_prompts(settings.prompts)
@@ -140,19 +133,11 @@ def _segmented(folder: Path, stamp: int, index: int, how: Any, prompts: str, opt
         info, small = source_info(folder), proxy_info(source_info(folder))
         table = read_table(folder / FRAMES)
         stop = min(index + (WINDOW if how in FOLLOWED else 1), len(table))
+        stop = min(stop, *(cut for cut in read_cuts(folder / FRAMES) if cut > index), len(table))
         shot = shot_of(run, index, stop, parse_prompts(prompts))
-        if shot.count > 1:
-            shot = replace(shot, count=_until_cut(list(shot.small(0, shot.count)), info))
         wanted = tuple(prompt for prompt in shot.prompts if prompt.frame == 0)
         mask = next(_segmenter(how, options).masks(replace(shot, prompts=wanted)))
     return _reduced(as_stored(mask, info.rotation), small)
-
-
-def _until_cut(frames: list[Frame], info: VideoInfo) -> int:
-    shots = ShotDetector(info.fps)
-    for frame in frames:
-        shots.add(frame)
-    return shots.starts[1] if len(shots.starts) > 1 else len(frames)
 
 
 @lru_cache(maxsize=1)
@@ -166,9 +151,9 @@ def _kept(folder: Path, index: int, settings: MaskSettings) -> Mask | None:
     known = last_settings(folder)
     if any(known.get(f"mask.{name}", getattr(settings, name)) != getattr(settings, name) for name in FOUND_BY):
         return None
-    if not known or not (folder / CUTS).exists():
+    if not known:
         return None
-    start = max(first for first in json.loads((folder / CUTS).read_text(encoding="utf-8")) if first <= index)
+    start = max(first for first in read_cuts(folder / FRAMES) if first <= index)
     file = folder / found_file(start)
     if not file.exists():
         return None
@@ -196,10 +181,10 @@ def _given(given: Given, folder: Path, index: int, missing: str) -> Sketch:
     if len(read_table(folder / FRAMES)) > LONGEST:
         return Sketch(None, "The masks of a long video are shown after you press Take this mask.")
     assert given.clip
-    count = len(given.clip)
-    if index >= count and missing != "hold":
+    place = given.places(len(read_table(folder / FRAMES)), len(given.clip), missing)[index]
+    if place is None:
         return Sketch(np.zeros((small.height, small.width), np.uint8))
-    return Sketch(_reduced(given.at(min(index, count - 1), info), small))
+    return Sketch(_reduced(given.at(place, info), small))
 
 
 @lru_cache(maxsize=2)

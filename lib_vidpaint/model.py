@@ -143,6 +143,9 @@ class Choice:
     drop: bool = False
     first: int | None = None
     paint: Repaint = Repaint()
+    count: int | None = None
+    accepted: bool = False
+    by: Literal["person", "repair"] = "person"
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,18 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .atomic import inside
 from .blending import blended, feather
 from .candidates import decode_candidate
 from .crops import Crop
 from .encode import lossless_bytes
-from .groups import ENHANCED, FILLED, PATCHES, Patch, candidate_file, patch_file
-from .items import Alphas, Item, KeyframePicture, SourceFrames, key_crop, read_alpha
+from .groups import ENHANCED, FILLED, PATCHES, REFINED, Patch, candidate_file, patch_file, read_overrides
+from .items import Alphas, Item, KeyCrops, KeyframePicture, SourceFrames, read_alpha
 from .model import Box, Choice, Group, Mask, VideoInfo
 from .pixels import pixel_format
-from .planes import Planes, apply_edit, component_regions, view
+from .planes import Planes, apply_edit, component_regions, seen_color, view
 from .project import Folder
 from .propagation import KeyLayer, carry
 from .regions import Regions, read_regions
@@ -42,18 +43,20 @@ FEATHER_LINES = 360
 
 @dataclass(frozen=True)
 class LayerTake:
-    """Take: a chosen candidate laid into its keyframe, inside `box`, as a KeyLayer; `uncast`: without its colour cast."""
+    """Take: a chosen candidate laid into its keyframe, inside `box`, as a KeyLayer; `uncast`: without its colour cast;
+    `tone`: levels added to its colours."""
 
     key_frame: int
     candidate: int
     crop: Crop
     box: Box
     uncast: bool = False
+    tone: tuple[float, float, float] | None = None
 
     def key(self, run: Run) -> str:
         parts = KeyframePicture(self.key_frame, self.box), Alphas(self.key_frame, self.key_frame + 1, self.box)
         painted = run.ledger.content(candidate_file(self.key_frame, self.candidate))
-        how = "uncast" if self.uncast else ""
+        how = ("uncast" if self.uncast else "") + (f"{self.tone}" if self.tone else "")
         return f"{self.crop}{painted}{how}{[part.key(run) for part in parts]}"
 
     def load(self, run: Run) -> KeyLayer:
@@ -63,14 +66,19 @@ class LayerTake:
         alpha = read_alpha(run, self.key_frame)
         file = candidate_file(self.key_frame, self.candidate)
         data = run.project.path(file).read_bytes()
-        painted = decode_candidate(data, self.key_frame, self.candidate, self.crop, info)
         edited, seen = frame.copy(), self.crop.box.slices
+        painted = decode_candidate(data, self.key_frame, self.candidate, self.crop, info, frame[seen], alpha[seen])
         if self.uncast:
             painted = without_cast(frame[seen], painted, alpha[seen])
         inside = alpha[seen] > 0
-        edited[seen][inside] = painted[inside]
+        edited[seen][inside] = painted[inside] if self.tone is None else moved(painted[inside], self.tone)
         cut = self.box.slices
         return KeyLayer(self.key_frame, frame[cut].copy(), edited[cut].copy(), alpha[cut].copy())
+
+
+def moved(colours: NDArray[np.uint8], tone: tuple[float, float, float]) -> NDArray[np.uint8]:
+    """Colours, uint8 (..., 3), with so many levels added to each channel."""
+    return np.clip(np.rint(colours + np.array(tone, np.float32)), 0, 255).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -110,6 +118,7 @@ def patch_plans(
     neighbours'; where the shot has none, there is no patch and the frames pass through.
     """
     regions, plans = read_regions(run.project), []
+    crops = KeyCrops(run.project, run.clip.info, run.settings.inpaint, run.multiple)
     groups, in_force = list(groups), set(active)
     by_shot: dict[int, list[int]] = defaultdict(list)
     for group in groups:
@@ -124,11 +133,11 @@ def patch_plans(
             keys = shot[max(0, inner - (start not in in_force)) : after + 1]
             if keys:
                 chosen = {key: choices[key] for key in keys}
-                plans.append(_plan(run, regions, replace(group, start=start, stop=stop), chosen, folder))
+                plans.append(_plan(run, regions, crops, replace(group, start=start, stop=stop), chosen, folder))
     return plans
 
 
-def _plan(run: Run, regions: Regions, piece: Group, chosen: Mapping[int, Choice], folder: str) -> Plan:
+def _plan(run: Run, regions: Regions, crops: KeyCrops, piece: Group, chosen: Mapping[int, Choice], folder: str) -> Plan:
     """The plan of one piece of a group from its chosen keyframes, in order.
 
     Motion is followed from the keyframe before it where that is near. Where it is far, nothing moved since (or a
@@ -142,20 +151,35 @@ def _plan(run: Run, regions: Regions, piece: Group, chosen: Mapping[int, Choice]
     for key in chosen:
         around = around.union(regions.box(range(key, key + 1)))
     steps = pixel_format(info.pixel_format).steps
-    margin = MARGIN
-    if run.settings.composite.carry == "background":
-        margin = round(SURROUNDINGS * max(1.0, info.lines / 720))
-    box = around.grown(margin, info.width, info.height).aligned(*steps, info.width, info.height)
-    crops = {key: key_crop(regions, key, info, settings, run.multiple) for key in chosen}
+    box = around.grown(patch_margin(run), info.width, info.height).aligned(*steps, info.width, info.height)
     used = {key: choice.candidate or 0 for key, choice in chosen.items()}
-    layers = [LayerTake(k, n, crops[k], box, settings.undoes_cast(run.engine_name, n)) for k, n in used.items()]
+    tones = read_overrides(run.project).tones
+    layers = [
+        LayerTake(k, n, crops[k], box, settings.undoes_cast(run.engine_name, n), tones.get(k)) for k, n in used.items()
+    ]
     patch = Patch(piece.key, piece.start, piece.stop, box, patch_file(piece.start, folder))
     return Plan(patch, first, tuple(layers))
 
 
+def patch_margin(run: Run) -> int:
+    """How many pixels a patch has beyond the region."""
+    if run.settings.composite.carry == "background":
+        return round(SURROUNDINGS * max(1.0, run.clip.info.lines / 720))
+    return MARGIN
+
+
+def patches_refined(project: Folder) -> tuple[Patch, ...]:
+    """The patches that validation judges, in order: as refined where stage refine had something to do, else as carried."""
+    file = REFINED if project.path(REFINED).exists() else PATCHES
+    found = project.records(file, Patch)
+    for patch in found:
+        inside(patch.file, file)
+    return found
+
+
 def patches_carried(project: Folder) -> list[Patch]:
-    """The patches as they were carried, in order: what validation filled in for dropped groups takes their place."""
-    patches = {patch.start: patch for patch in project.records(PATCHES, Patch)}
+    """The patches before enhancement, in order: what validation filled in for dropped groups takes their place."""
+    patches = {patch.start: patch for patch in patches_refined(project)}
     if project.path(FILLED).exists():
         patches |= {patch.start: patch for patch in project.records(FILLED, Patch)}
     shown = [patch for patch in patches.values() if patch.file]
@@ -207,7 +231,8 @@ def _finished(
     info: VideoInfo,
     settings: CompositeSettings,
 ) -> Iterator[Planes]:
-    views = [view(p, info.color) for p in planes]
+    color = seen_color(info)
+    views = [view(p, color) for p in planes]
     carried = carry(
         views,
         alphas,
@@ -222,7 +247,7 @@ def _finished(
     for at, picture in enumerate(carried):
         weight = feather(alphas[at], rim) * (alphas[at] * np.float32(settings.opacity / 255))
         laid = blended(views[at], picture, settings.blend)
-        yield bare(apply_edit(planes[at], info.color, views[at], laid, weight), alphas[at])
+        yield bare(apply_edit(planes[at], color, views[at], laid, weight), alphas[at])
 
 
 def bare(planes: Planes, alpha: Mask) -> Planes:

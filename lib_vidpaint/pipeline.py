@@ -18,7 +18,7 @@ from . import fixes
 from . import settings as settings_module
 from .atomic import explained, quoted, writing
 from .clip import Clip, open_clip
-from .engines import MULTIPLES, Engine, EngineSpec, open_engine
+from .engines import MULTIPLES, Engine, open_engine
 from .errors import SettingsError
 from .groups import Patch
 from .items import GIVEN, File, Item
@@ -68,19 +68,14 @@ class Reader(Generic[T]):
 class Run:
     """One pass of the pipeline over a project: everything that a stage may use.
 
-    `only`: paint no keyframe but this one, or the first where this is none.
+    `only`: paint no keyframe but this one, or the first where this is none. `preview`: paint each once, quickly, and stop.
     """
 
     def __init__(
-        self,
-        project: Project,
-        settings: Settings,
-        progress: Progress | None = None,
-        pool: Pool | None = None,
-        engine: Engine | None = None,
-        only: int | None = None,
-    ) -> None:
-        self.project, self.settings, self.only = project, settings, only
+        self, project: Project, settings: Settings, progress: Progress | None = None, pool: Pool | None = None,
+        engine: Engine | None = None, only: int | None = None, preview: bool = False,
+    ) -> None:  # fmt: skip
+        self.project, self.settings, self.only, self.preview = project, settings, only, preview
         self.progress, self.pool = progress or Progress(), pool or Here()
         self.stage = "source"
         self._engine = engine
@@ -105,7 +100,7 @@ class Run:
     @cached_property
     def clip(self) -> Clip:
         """The source with its frame table."""
-        return self.open_source().with_table(self.survey.pts)
+        return self.survey.source.with_table(self.survey.pts)
 
     def open_source(self) -> Clip:
         """The source before it was surveyed."""
@@ -145,7 +140,7 @@ class Run:
 
     @cached_property
     def engine(self) -> Engine:
-        return self._engine or open_engine(EngineSpec(self.settings.inpaint.engine))
+        return self._engine or open_engine(self.settings.inpaint.spec.using(weights=self.settings.refine.weights))
 
     @property
     def engine_name(self) -> str:
@@ -162,11 +157,14 @@ class Run:
         log.warning(text)
         self.progress.note(text)
 
-    def each(self, items: Iterable[Item], work: Callable[..., Any], text: str = "", pool: Pool | None = None) -> None:
+    def each(
+        self, items: Iterable[Item], work: Callable[..., Any], text: str = "", pool: Pool | None = None,
+        span: tuple[int, int] = (0, 0),
+    ) -> None:  # fmt: skip
         """Make every item that is not fresh: read its takes here, work in the pool, write its files atomically.
 
         `work` returns the bytes of the file, or a sequence of them in the order of `makes`, of which only those that are
-        not fresh are written; with None the item stays due.
+        not fresh are written; with None the item stays due. `span`: where these items begin among how many (0: they are all).
         """
         items = list(items)
         recipes = [(item, recipe) for item in items if (recipe := self._stale(item, work))]
@@ -182,7 +180,7 @@ class Run:
                         self._store(
                             file, recipe, lambda part, content=content: part.write_bytes(content), digest(content)
                         )
-                self.progress.step(text or self.stage, fresh + done, len(items))
+                self.progress.step(text or self.stage, span[0] + fresh + done, span[1] or len(items))
 
     def build(self, item: Item, write: Callable[..., None]) -> bool:
         """Make one item whose files are streamed: `write(*paths)` fills them. Returns whether it had to."""
@@ -267,12 +265,12 @@ class Stage:
     """A step of the work: its name is its settings field, TOML table, CLI prefix and section of the page.
 
     `uses` names the settings sections whose change makes it due, `needs` the stages whose results it reads.
-    A stage without `work` is off: it passes its input on, and `about` says so.
+    A stage that is asked for nothing passes its input on.
     """
 
     name: str
     about: str
-    work: Callable[[Run], None] | None = None
+    work: Callable[[Run], None]
     uses: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
@@ -309,15 +307,14 @@ def used_inputs(run: Run, stage: Stage) -> dict[str, str]:
 
 def reasons(run: Run, stage: Stage) -> list[str]:
     """Why a stage is due when all before it are up to date, in sentences; empty when it need not run."""
-    if not stage.work:
-        return []
     last = run.ledger.finished.get(stage.name)
     if last is None:
         return ["it has not run to its end yet"]
     found = []
     for path, value in used_settings(run, stage).items():
-        if last.settings.get(path) != value:
-            found.append(f"{path} was {last.settings.get(path)!r}, is {value!r}")
+        before = last.settings.get(path, settings_module.leaf(type(run.settings), path).default)  # a knob may be new
+        if before != value:
+            found.append(f"{path} was {before!r}, is {value!r}")
     now = used_inputs(run, stage)
     return found + [f"{name} changed" for name in {**last.inputs, **now} if last.inputs.get(name) != now.get(name)]
 
@@ -340,7 +337,6 @@ def catch_up(run: Run, stages: tuple[Stage, ...], until: str = "") -> None:
         run.stage = stage.name
         if why := reasons(run, stage):
             log.info("%s: %s", stage.name, "; ".join(why))
-            assert stage.work
             begun = time.monotonic()
             stage.work(run)
             log.info("%s took %.1f s", stage.name, time.monotonic() - begun)

@@ -65,21 +65,20 @@ class Plates:
             self._moves[index] = camera_motion(self.flow(index, index - 1))
         return self._moves[index]
 
-    def differences(self, index: int, box: Box) -> Floats:
-        """How far the part `box` of a frame differs from its plate, in Lab codes; NaN where there is no plate."""
+    def differences(self, index: int, box: Box) -> tuple[Floats, Floats]:
+        """How far the part `box` of a frame differs from its plate, and from the most alike of the frames around, which is
+        much only where they all show something else; in Lab codes. NaN and 0 where there is no plate."""
         own, aligned = self._around(index, box)
-        nothing = np.full(own.shape[:2], np.nan, np.float32)
-        return _far(own, np.median(np.stack(aligned), axis=0)) if len(aligned) >= FEWEST else nothing
-
-    def least(self, index: int, box: Box) -> Floats:
-        """How far the part `box` of a frame differs from the most alike of the frames around: large only where they all
-        show something else."""
-        own, aligned = self._around(index, box)
-        nothing = np.zeros(own.shape[:2], np.float32)
-        return np.min([_far(own, one) for one in aligned], axis=0) if len(aligned) >= FEWEST else nothing
+        if len(aligned) < FEWEST:
+            return np.full(own.shape[:2], np.nan, np.float32), np.zeros(own.shape[:2], np.float32)
+        far = np.stack([_far(own, one) for one in aligned])
+        known = (~np.isnan(far)).sum(axis=0) >= FEWEST
+        least = np.where(known, np.where(np.isnan(far), np.inf, far).min(axis=0), 0)
+        plate = np.median(np.stack([np.where(np.isnan(one), own, one) for one in aligned]), axis=0)
+        return _far(own, plate), least.astype(np.float32)
 
     def _around(self, index: int, box: Box) -> tuple[Floats, list[Floats]]:
-        """The part of a frame and of those around it, aligned with it, in Lab."""
+        """The part of a frame and of those around it, aligned with it, in Lab; NaN where they show nothing of it."""
         own = _lab(self.frame(index)[box.slices])
         height, width = self.frame(index).shape[:2]
         shift = np.array([[1, 0, box.x], [0, 1, box.y], [0, 0, 1.0]])
@@ -94,7 +93,7 @@ class Plates:
             there = cv2.perspectiveTransform(_grid(box.width, box.height), to).reshape(box.height, box.width, 2)
             outside = (there < 0).any(axis=2) | (there[..., 0] > width - 1) | (there[..., 1] > height - 1)
             lab = _lab(np.asarray(picture, np.uint8))
-            lab[outside] = own[outside]
+            lab[outside] = np.nan
             aligned.append(lab)
         return own, aligned
 

@@ -6,8 +6,8 @@ import os
 import typing
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic, Protocol, TypeVar
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -62,3 +62,27 @@ class Threads:
             finally:
                 for future in under_way:
                     future.cancel()
+
+
+class InOrder(Generic[R]):
+    """Work handed in piece by piece, done in `count` threads (default: one per core), its results given back in order."""
+
+    def __init__(self, count: int | None = None) -> None:
+        self._count = count or os.cpu_count() or 1
+        self._threads = ThreadPoolExecutor(self._count, thread_name_prefix="vidpaint")
+        self._under_way: deque[Future[R]] = deque()
+
+    def add(self, work: Callable[[], R]) -> Iterator[R]:
+        """Begins the work; gives what has to be done by now, so that only a few pieces are kept."""
+        self._under_way.append(self._threads.submit(work))
+        while len(self._under_way) > self._count:
+            yield self._under_way.popleft().result()
+
+    def rest(self) -> Iterator[R]:
+        """All that is still under way."""
+        while self._under_way:
+            yield self._under_way.popleft().result()
+
+    def close(self) -> None:
+        """Ends the work; what has not begun is left."""
+        self._threads.shutdown(cancel_futures=True)

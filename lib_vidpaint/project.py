@@ -22,7 +22,7 @@ from typing import IO, Any, TypeVar
 from . import settings as settings_module
 from .atomic import PART, check_folder, explained, quoted, replace, write_bytes
 from .errors import ProjectError
-from .folders import pictures_in
+from .folders import masks_in, pictures_in
 from .ledger import NAME as LEDGER
 from .ledger import Input, Ledger, digest, digest_file
 from .model import from_json
@@ -272,7 +272,7 @@ def digest_given(path: Path, progress: Progress | None = None) -> str:
 
 
 def _files_of(path: Path) -> list[Path]:
-    return pictures_in(path) if path.is_dir() else [path]
+    return (pictures_in(path) or masks_in(path)) if path.is_dir() else [path]
 
 
 def _local(settings: Any) -> list[settings_module.Leaf]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import ProjectError
-from .groups import read_render
+from .groups import read_render, read_smoothed
+from .preparing import ended_by as prepared
 from .progress import Progress
 from .project import Folder
 from .regions import REGION, read_regions
@@ -78,4 +79,5 @@ def receipt(folder: Folder, source: Path, span: Span | None, progress: Progress)
     warnings = list(regions.warnings)
     if regions.share > LARGE_SHARE:
         warnings.append(f"the region is {regions.share:.0%} of the picture: little is left that is protected")
-    return Receipt(master.name, source.name, made.encoding, check, tuple(warnings), made.not_kept, made.ended_by)
+    ended = (*prepared(source), *made.ended_by, *read_smoothed(folder).ended_by)
+    return Receipt(master.name, source.name, made.encoding, check, tuple(warnings), made.not_kept, ended)

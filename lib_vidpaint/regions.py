@@ -1,7 +1,7 @@
 """The frozen region: what may change in every frame.
 
 region.mp4 holds it (0 or 255, lossless), region-small.mp4 the same at the proxy's size, region.json its box and share in
-every frame.
+every frame. alpha-small.mp4 has the soft masks at the proxy's size, for what only looks at them.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .project import Folder
 REGION = "region.mp4"
 REGION_FACTS = "region.json"
 REGION_SMALL = "region-small.mp4"
+ALPHA_SMALL = "alpha-small.mp4"
 
 
 @dataclass(frozen=True)

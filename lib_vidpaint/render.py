@@ -110,7 +110,7 @@ def render(
             if exact:
                 exact.write(frame.result, frame.pts)
             if copy:
-                copy.write(picture, frame.pts)
+                copy.write(picture, frame.pts, frame.region)
             count += 1
             progress.step("rendering", count, total)
     return Rendered(count, encoding, exact.not_kept if exact else ())

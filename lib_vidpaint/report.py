@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from . import __version__
 from . import settings as settings_module
 from .candidates import read_label
-from .groups import VERDICTS, candidate_file, read_groups, read_render
-from .measures import RATIOS, Limits
+from .groups import REPAIRS, VERDICTS, candidate_file, read_groups, read_render
+from .judging import Limits, row_times
 from .model import Verdict
 from .project import LOG, Folder
 from .ranking import Rank
 from .receipt import Receipt
 from .regions import read_regions
+from .repairing import History, Repair
 from .selection import Picks, gallery, ranks
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 RECEIPT = "package/receipt.json"
 MEASURES = "report.csv"
 WORST, NEAR = 6, 0.5
-TELLING = {"background": ("seam",)}
-"""Measures that say something where the source is no example to follow: what was removed should not look like it."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +78,7 @@ class Report:
     worst: tuple[Bad, ...]
     seconds: dict[str, float]
     receipt: Receipt | None = None
+    repairs: tuple[Repair, ...] = ()
 
 
 def gathered(run: Run) -> Report:
@@ -90,7 +89,9 @@ def gathered(run: Run) -> Report:
     ranked = ranks(project)
     shots = [_group(project, pick, verdicts.get(pick.group.key), ranked.get(pick.group.key, {})) for pick in picks]
     shares = read_regions(project).shares
-    found = bad_frames(project.path(MEASURES).read_text(encoding="utf-8"), run.settings.composite.carry)
+    found = bad_frames(
+        project.path(MEASURES).read_text(encoding="utf-8"), run.settings.validate.limits(run.settings.composite.carry)
+    )
     by_frame = {bad.frame: bad.times for bad in found}
     source = run.ledger.inputs["source"]
     return Report(
@@ -99,6 +100,7 @@ def gathered(run: Run) -> Report:
         tuple(round(by_frame.get(frame, 0.0), 3) for frame in range(len(shares))), tuple(worst_of(found)),
         stage_seconds(read_log(project)),
         project.record(RECEIPT, Receipt) if project.path(RECEIPT).exists() else None,
+        project.record(REPAIRS, History).repairs if project.path(REPAIRS).exists() else (),
     )  # fmt: skip
 
 
@@ -131,25 +133,14 @@ def _facts(run: Run, encoding: str) -> dict[str, str]:
     }
 
 
-def bad_frames(table: str, carry: str) -> list[Bad]:
-    """How far every frame of report.csv is from its limits, in order of the frames; `carry` is how the edit rode."""
-    limits, found = Limits(), []
+def bad_frames(table: str, limits: Limits) -> list[Bad]:
+    """How far every frame of report.csv is from its limits, in order of the frames."""
+    found = []
     for row in csv.DictReader(io.StringIO(table)):
-        times = {
-            name: _times(name, float(row[name]), float(getattr(limits, name)))
-            for name in ("warp_ratio", "motion", "colour", "seam", "sharpness")
-            if row.get(name) and name in TELLING.get(carry, (name,))
-        }
-        if times:
-            worst = max(times, key=lambda name: times[name])
-            found.append(Bad(int(row["index"]), int(row["key"]), round(times[worst], 3), worst))
+        times, worst = row_times(row, limits)
+        if worst:
+            found.append(Bad(int(row["index"]), int(row["key"]), round(times, 3), worst))
     return found
-
-
-def _times(name: str, value: float, limit: float) -> float:
-    if name in RATIOS:
-        return abs(math.log(max(value, 1e-6))) / math.log(limit)
-    return max(0.0, value) / limit
 
 
 def worst_of(found: Sequence[Bad]) -> list[Bad]:

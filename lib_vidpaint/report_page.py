@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
+from .repairing import Repair
 from .report import Bad, GroupReport, Report, differing
 
 STYLE = """
@@ -40,6 +41,7 @@ def page(report: Report, grids: Mapping[int, bytes], worst: Mapping[int, bytes])
         _section("Facts", _table(report.facts)),
         _section("Settings that differ from the defaults", _table(differing(report.settings)) or "<p>None.</p>"),
         _section("Worst frames", _worst(report.worst, worst)),
+        _section("Repairs", _repairs(report.repairs)) if report.repairs else "",
         _section("Keyframes and their candidates", "".join(_group(g, grids.get(g.key)) for g in report.groups)),
         _section("Time", _table({name: f"{took:g} s" for name, took in report.seconds.items()})),
         f'<p class="mute">Video Inpaint {escape(report.version)}. Source: <code>{escape(report.source_digest)}</code> '
@@ -70,8 +72,17 @@ def _worst(found: Iterable[Bad], pictures: Mapping[int, bytes]) -> str:
     for bad in found:
         words = f"frame {bad.frame}: {bad.measure.replace('_', ' ')} {bad.times:.1f} x its limit"
         figures.append(f"<figure>{_picture(pictures[bad.frame], words)}<figcaption>{words}</figcaption></figure>")
-    intro = '<p class="mute">Original and result, of each group the frame that is farthest from its limits.</p>'
+    intro = '<p class="mute">Original, result and difference x8, of each group the frame that is farthest from its limits.</p>'
     return f'{intro}<div class="worst">{"".join(figures)}</div>'
+
+
+def _repairs(found: Iterable[Repair]) -> str:
+    """What was tried, in order, and how many times its limit the worst measure was before and after."""
+    rows = {}
+    for number, one in enumerate(found, 1):
+        effect = "" if one.after is None else f", {one.before:.2f} times the limit before, {one.after:.2f} after"
+        rows[f"{number}. {one.outcome}"] = f"{one.text} ({one.images} images{effect})"
+    return _table(rows)
 
 
 def _group(group: GroupReport, grid: bytes | None) -> str:

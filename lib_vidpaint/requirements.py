@@ -42,6 +42,39 @@ ADDED = (
 )
 
 
+REMBG = (
+    Requirement("onnxruntime", "onnxruntime>=1.16,<1.27", "what rembg finds"),
+    Requirement("pymatting", "pymatting>=1.1.8,<1.2", "what rembg finds"),
+    Requirement("pooch", "pooch>=1.6,<2", "what rembg finds"),
+    Requirement("rembg", "rembg>=2.0.57,<2.0.70", "what rembg finds", alone=True),
+)
+SAM = (
+    Requirement("torch", "torch>=2.0", "what SAM finds"),
+    Requirement("torchvision", "torchvision>=0.15", "what SAM finds"),
+    Requirement("segment_anything", "segment-anything>=1.0,<2", "what SAM finds", alone=True),
+)
+FINDING = {"rembg": REMBG, "clothing": REMBG, "sam": SAM}
+"""What some ways to find masks need. Nobody who does not choose them has to have it, so it is never installed unasked."""
+
+
+def lacking(how: str) -> str:
+    """A sentence that says why a way to find masks is off and how to have it; '' when nothing it needs is missing."""
+    absent = missing(FINDING.get(how, ()))
+    if not absent:
+        return ""
+    extra = "sam" if how == "sam" else "rembg"
+    # The host brings its own torch.
+    asked = " ".join(f'"{one.spec}"' for one in absent if not one.alone and not one.module.startswith("torch"))
+    alone = " ".join(f'"{one.spec}"' for one in absent if one.alone)
+    steps = [f"pip install {specs}" for specs in (asked, f"--no-deps {alone}" if alone else "") if specs]
+    host = f" (in a WebUI: {', then '.join(steps)})" if steps else ""
+    names = ", ".join(one.module for one in absent)
+    return (
+        f"Finding masks with {how} is off: {names} {'is' if len(absent) == 1 else 'are'} not installed; "
+        f"do pip install 'vidpaint[{extra}]'{host}."
+    )
+
+
 def missing(requirements: tuple[Requirement, ...] = ADDED) -> list[Requirement]:
     """Those that are not there; nothing is imported to find out."""
     return [one for one in requirements if one.missing]

@@ -10,21 +10,22 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from .atomic import write_bytes
 from .errors import ProjectError
-from .groups import CHOICES, RANKS, SELECTION, candidate_file, read_choices, read_groups, read_selection
+from .groups import CHOICES, RANKS, SELECTION, candidate_file, read_choices, read_decided, read_groups, read_selection
 from .model import Choice, Group, Repaint, from_json, to_json
 from .project import Folder
 from .ranking import Rank, read_ranks
+from .ranking import flagged as ranking_flags
 
 UNDO, UNDO_DEPTH = "selection-undo.json", 100
 _lock = threading.Lock()
 
-Decision = Literal["chosen", "ranked", "redo", "drop", "open"]
+Decision = Literal["chosen", "repaired", "ranked", "redo", "drop", "open"]
 AS_SET = Repaint()
 
 
@@ -33,7 +34,7 @@ class Picks:
     """One keyframe in the gallery: the candidates there are, the one in force (None: none yet), and who decided it.
 
     `candidates` are those of the present round, `earlier` all others that were painted, `own` the person's own pictures
-    (-1, -2, …). `chosen` by a person, `ranked` by the program, `redo` waits for new candidates, `drop` has no edit,
+    (-1, -2, …). `chosen` by a person, `repaired` by a repair, `ranked` by the program, `redo` waits for new candidates, `drop` has no edit,
     `open` is undecided. `paint` is what the present round is painted with besides the settings.
     """
 
@@ -51,7 +52,7 @@ def numbers(choice: Choice | None, candidates: int) -> range:
     if choice is None:
         return range(candidates)
     first = choice.redo * candidates if choice.first is None else choice.first
-    return range(first, first + candidates)
+    return range(first, first + (choice.count or candidates))
 
 
 def wanted(choice: Choice | None, candidates: int) -> range:
@@ -89,7 +90,7 @@ def _decision(mine: Choice | None, made: Choice | None, present: tuple[int, ...]
     if mine and mine.drop:
         return "drop", None
     if mine and mine.candidate is not None:
-        return "chosen", mine.candidate
+        return "chosen" if mine.by == "person" else "repaired", mine.candidate
     if not present:
         return "redo" if mine and mine.redo else "open", None
     if made and made.candidate in present:
@@ -118,7 +119,7 @@ def choose(project: Folder, key: int, candidate: int) -> None:
     """Take this candidate for the group of `key`. Raises ProjectError when there is no such picture."""
     if not project.path(candidate_file(key, candidate)).exists():
         raise ProjectError(f"Keyframe {key} has no candidate {candidate}.")
-    _decide(project, key, lambda before: replace(before, candidate=candidate, drop=False))
+    _decide(project, (key,), lambda before: replace(before, candidate=candidate, drop=False))
 
 
 def redo(project: Folder, key: int, paint: Repaint = AS_SET) -> None:
@@ -126,13 +127,41 @@ def redo(project: Folder, key: int, paint: Repaint = AS_SET) -> None:
 
     They are numbered after all that there are, so that none is painted over.
     """
-    first = max(_painted(project, key), default=-1) + 1
-    _decide(project, key, lambda before: Choice(key, redo=before.redo + 1, first=first, paint=paint))
+    _decide(project, (key,), lambda before: _again(project, before, paint))
+
+
+def flagged(project: Folder, ranked: Mapping[int, Mapping[int, Rank]]) -> list[int]:
+    """The keyframes that the ranking finds doubtful and nobody decided on; `ranked` is what `ranks` gives."""
+    decided, known = read_selection(project), {group.key for group in read_groups(project)}
+    return [key for key in ranking_flags(ranked) if key in known and key not in decided]
+
+
+def redo_flagged(project: Folder) -> int:
+    """Have new candidates painted for all keyframes that are flagged, as one decision; gives how many these are.
+
+    Raises ProjectError when there is none.
+    """
+    keys = flagged(project, ranks(project))
+    if not keys:
+        raise ProjectError("The ranking finds no keyframe doubtful that you have not decided on yourself.")
+    _decide(project, keys, lambda before: _again(project, before, AS_SET))
+    return len(keys)
+
+
+def _again(project: Folder, before: Choice, paint: Repaint) -> Choice:
+    first = max(_painted(project, before.key), default=-1) + 1
+    return Choice(before.key, redo=before.redo + 1, first=first, paint=paint)
 
 
 def drop(project: Folder, key: int) -> None:
     """Leave the group of `key` without an edit."""
-    _decide(project, key, lambda before: replace(before, candidate=None, drop=True))
+    _decide(project, (key,), lambda before: replace(before, candidate=None, drop=True))
+
+
+def accept(project: Folder, key: int) -> None:
+    """Take the group of `key` as it is, whatever validation says."""
+    now = read_selection(project).get(key, Choice(key))  # with what a repair took for it
+    _decide(project, (key,), lambda _: replace(now, accepted=True, by="person"))
 
 
 def give(project: Folder, key: int, png: bytes) -> int:
@@ -155,13 +184,14 @@ def undo(project: Folder) -> bool:
     return True
 
 
-def _decide(project: Folder, key: int, change: Callable[[Choice], Choice]) -> None:
+def _decide(project: Folder, keys: Collection[int], change: Callable[[Choice], Choice]) -> None:
     with _lock:
-        if key not in {group.key for group in read_groups(project)}:
-            raise ProjectError(f"Frame {key} is no keyframe now: reload the gallery.")
-        decided = read_selection(project)
+        gone = set(keys) - {group.key for group in read_groups(project)}
+        if gone:
+            raise ProjectError(f"Frame {min(gone)} is no keyframe now: reload the gallery.")
+        decided = read_decided(project)
         before = to_json(list(decided.values()))
-        decided[key] = change(decided.get(key, Choice(key)))
+        decided |= {key: change(decided.get(key, Choice(key))) for key in keys}
         _write(project, UNDO, [*_earlier(project), before][-UNDO_DEPTH:])
         _write(project, SELECTION, to_json([choice for _, choice in sorted(decided.items())]))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,16 +11,17 @@ from typing import Any
 
 import cv2
 
-from . import pipeline
+from . import mending, pipeline
 from . import settings as settings_module
 from .atomic import free_bytes, writing
 from .clip import open_clip
-from .engines import Engine, InpaintJob, paint
-from .errors import MaskError, ProjectError, SettingsError, VideoError, VidpaintError
+from .engines import Engine
+from .errors import MaskError, ProjectError, SettingsError, VideoError
 from .groups import (
     CHOSEN,
     CURVE,
     DELIVERY,
+    PATCHES,
     PREDICTED,
     Delivery,
     candidate_file,
@@ -30,19 +30,24 @@ from .groups import (
     read_selection,
 )
 from .handpicking import toggled
-from .items import KeyframeCrop, WhiteCrop, key_crop
 from .keyplots import clip_error, read_curve, read_predicted
 from .ledger import Input
-from .model import Group
+from .logs import logged
+from .model import Group, Mask
+from .pacing import seconds_per_image
 from .patching import patches_in_force
 from .pools import Pool, Threads
+from .preparing import OWN, UNPREPARED, handed_on, worked_on
+from .preparing import PROJECT as PREPARED
 from .progress import Progress
-from .project import LOG, SETTINGS, Folder, Project, digest_given, is_project
+from .project import SETTINGS, Folder, Project, digest_given, is_project
 from .project import seconds_at_work as seconds_at_work
 from .receipt import Receipt, receipt
 from .regions import REGION, read_regions
 from .render import edited_frames
 from .render import render as render_frames
+from .retouching import give_out, take_away
+from .retouching import heal as heal_spot
 from .segmenters.given import open_given
 from .segments import Segment
 from .selection import wanted
@@ -59,7 +64,7 @@ SOURCE = "source"
 
 @dataclass(frozen=True)
 class StageState:
-    """One line of `status`: state is `done`, `due`, or `off`, with the reasons for `due`."""
+    """One line of `status`: state is `done` or `due`, with the reasons for `due`."""
 
     name: str
     state: str
@@ -92,11 +97,13 @@ def run(
     pool: Pool | None = None,
     engine: Engine | None = None,
     only: int | None = None,
+    preview: bool = False,
 ) -> None:
     """Begin or continue the project in `folder` with these settings laid over its own, up to the stage `until`.
 
     `until` "source" only reads the video, so that a person can look at it before there is a mask. With `only`, one
-    keyframe is painted (that one, or the first where it is none), and the rest waits for the next run.
+    keyframe is painted (that one, or the first where it is none), and the rest waits for the next run. With `preview`, every
+    keyframe is painted once with few steps into previews/, and no more.
     A new project whose source or mask is refused leaves nothing behind. Raises VidpaintError, WaitingForPerson, Cancelled.
     """
     _check_stage(until)
@@ -104,22 +111,31 @@ def run(
         _check_inputs(changed_settings(Settings(), values, preset))
     with Project(folder) as project:
         try:
-            with _logged(project), _one_opencv_thread():
+            with logged(project), _one_opencv_thread():
                 settings = changed_settings(project.read_settings(Settings()), values, preset)
-                work = pipeline.Run(project, settings, progress, pool or Threads(), engine, only)
+                work = pipeline.Run(project, settings, progress, pool or Threads(), engine, only, preview)
                 log.info("run of %s with %s", work.source_digest, settings_module.changed(settings))
                 project.write_settings(settings)
                 for path, name in (("mask.white", "white"), ("enhance.lut", "lut")):
                     if values.get(path) == "" and name in project.ledger.inputs:
                         project.ledger.add(Input(name, "", "", ""))
+                ahead = settings.prepare.on and until not in (SOURCE, *UNPREPARED)
                 if until == SOURCE:
                     _ = work.survey
+                elif ahead:
+                    pipeline.catch_up(work, STAGES, UNPREPARED[-1])
                 else:
-                    pipeline.catch_up(work, STAGES, until)
+                    mending.rounds(work, lambda: pipeline.catch_up(work, STAGES, until))
         except (SettingsError, MaskError, VideoError):
             if project.created and not project.ledger.finished:
                 project.discard()
             raise
+    if ahead:
+        given = handed_on(project.folder, settings)
+        run(
+            project.path(PREPARED), given, until=until, progress=progress, pool=pool, engine=engine, only=only,
+            preview=preview,
+        )  # fmt: skip
 
 
 @contextmanager
@@ -132,11 +148,19 @@ def opened(folder: Path, values: Mapping[str, Any] | None = None) -> Iterator[pi
 
 def status(folder: Path, values: Mapping[str, Any] | None = None) -> list[StageState]:
     """Where every stage stands, with these settings laid over the project's own."""
+    if (inner := worked_on(folder)) != folder:
+        shared = {path: value for path, value in (values or {}).items() if path.split(".")[0] not in OWN}
+        later = {state.name: state for state in status(inner, shared) if state.name not in UNPREPARED}
+        return [later.get(state.name, state) for state in _status(folder, values)]
+    return _status(folder, values)
+
+
+def _status(folder: Path, values: Mapping[str, Any] | None) -> list[StageState]:
     with opened(folder, values) as run:
         found = pipeline.explain(run, STAGES)
     states = []
     for stage in STAGES:
-        state = "off" if not stage.work else "due" if found[stage.name] else "done"
+        state = "due" if found[stage.name] else "done"
         states.append(StageState(stage.name, state, stage.about, tuple(found[stage.name])))
     return states
 
@@ -149,6 +173,8 @@ def explain(folder: Path, stage: str = "") -> list[StageState]:
 
 RESULTS = (
     ("share.mp4", "result"),
+    ("smooth.mp4", "result with in-between frames"),
+    ("large.mp4", "result, larger"),
     ("package/comparison.mp4", "before and after"),
     ("package/receipt.txt", "receipt"),
     ("sheets/original.jpg", "contact sheet"),
@@ -158,9 +184,11 @@ RESULTS = (
 
 def results(folder: Path) -> list[tuple[str, str]]:
     """(file, what it is) of what a person will want to look at, as far as it was made."""
-    with Project(folder, writable=False) as project:
-        made = read_render(project).master
-        return [(file, text) for file, text in ((made, "master"), *RESULTS) if file and project.path(file).exists()]
+    inner = worked_on(folder)
+    with Project(inner, writable=False) as project:
+        made, before = read_render(project).master, inner.relative_to(folder)
+        found = [(file, text) for file, text in ((made, "master"), *RESULTS) if file and project.path(file).exists()]
+    return [((before / file).as_posix(), text) for file, text in found]
 
 
 def toggled_keyframe(folder: Path, frame: int, values: Mapping[str, Any] | None = None) -> dict[str, str]:
@@ -177,11 +205,12 @@ def toggled_keyframe(folder: Path, frame: int, values: Mapping[str, Any] | None 
 
 def plan(folder: Path, progress: Progress | None = None, engine: Engine | None = None) -> WorkPlan:
     """Choose keyframes if that is still to do, and count what comes after. Where nothing
-    was painted in this way yet, one image is painted to time it, and dropped."""
+    was painted in this way yet, a keyframe is painted to time it, and dropped."""
     run(folder, {}, until="keyframes", progress=progress, engine=engine)
+    folder = worked_on(folder)
     with opened(folder) as found:
         groups, regions, info = read_groups(found.project), read_regions(found.project), found.clip.info
-        settings, painter = found.settings.inpaint, engine or found.engine
+        settings = found.settings.inpaint
         decided = read_selection(found.project)
         images = sum(
             not found.project.path(candidate_file(group.key, index)).exists()
@@ -190,15 +219,10 @@ def plan(folder: Path, progress: Progress | None = None, engine: Engine | None =
         )
         each = pace(found) or 0.0
         if images and not each:
-            crop = key_crop(regions, groups[0].key, info, settings, painter.multiple)
-            key = groups[0].key
-            takes = KeyframeCrop(key, crop).load(found), WhiteCrop(key, crop).load(found)
-            job = InpaintJob(*takes, (settings.seed,), denoise=settings.denoise, sampling=settings.sampling)
-            begun = time.perf_counter()
-            paint(painter, job)
-            each = time.perf_counter() - begun
-            with Project(folder) as project:
-                keep_pace(pipeline.Run(project, found.settings, engine=engine), each)
+            with Project(folder) as project, _one_opencv_thread():
+                work = pipeline.Run(project, found.settings, progress, engine=engine)
+                each = seconds_per_image(work, groups[0].key)
+                keep_pace(work, each)
         return WorkPlan(
             len(found.clip), float(len(found.clip) / info.fps), regions.share, len(groups), images, each,
             master_bytes(found.clip), free_bytes(folder), regions.warnings, *_outlook(found.project, groups),
@@ -211,6 +235,28 @@ def _outlook(project: Folder, groups: Sequence[Group]) -> tuple[float, tuple[tup
     errors = read_predicted(project.path(PREDICTED).read_text(encoding="utf-8"))
     curve = read_curve(project.path(CURVE).read_text(encoding="utf-8"))
     return clip_error(groups, [errors.get(group.key, float("nan")) for group in groups]), tuple(curve.items())
+
+
+def retouch(folder: Path, frames: Sequence[int]) -> list[Path]:
+    """Give frames out as they stand, to be retouched in any program: their files in retouched/. The next run takes back what
+    was changed. Raises ProjectError, before anything is written, for a frame that has no edit."""
+    with opened(worked_on(folder)) as run:
+        if not run.project.path(PATCHES).exists():
+            raise ProjectError(f"{folder} has no edit to retouch yet: run it up to composite first.")
+        return give_out(run, frames)
+
+
+def heal(folder: Path, frame: int, spot: Mask) -> Path:
+    """Fill a spot (uint8 of the source's size as it is stored, 255 = heal) of a frame from its surroundings, as if it had been
+    retouched in another program; gives its file in retouched/. Raises ProjectError."""
+    with opened(folder) as run:
+        return heal_spot(run, frame, spot)
+
+
+def unretouch(folder: Path, frame: int) -> None:
+    """Do without the retouching of a frame; its file goes to kept/."""
+    with opened(folder) as run:
+        take_away(run, frame)
 
 
 def verify(folder: Path, source: Path, progress: Progress | None = None) -> Receipt:
@@ -251,6 +297,7 @@ def _check_source(source: Path, delivery: Delivery, progress: Progress | None) -
 
 def _delivered(folder: Path) -> tuple[Folder, Delivery]:
     """A project or a package to read, and what it was made from."""
+    folder = worked_on(folder)
     if is_project(folder):
         with Project(folder, writable=False) as project:
             settings = project.read_settings(Settings()).source
@@ -289,28 +336,3 @@ def _one_opencv_thread() -> Iterator[None]:
         yield
     finally:
         cv2.setNumThreads(before)
-
-
-class _LogFile(logging.FileHandler):
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        """On a full disk the work itself says so; a log that cannot be written is no reason for more."""
-
-
-@contextmanager
-def _logged(project: Project) -> Iterator[None]:
-    """Have everything the package logs written to the project's run.log meanwhile."""
-    package = logging.getLogger(__package__)
-    handler = _LogFile(project.path(LOG), encoding="utf-8", delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    level = package.level
-    package.addHandler(handler)
-    package.setLevel(logging.INFO)
-    try:
-        yield
-    except VidpaintError as error:
-        log.error("%s", error)
-        raise
-    finally:
-        package.removeHandler(handler)
-        package.setLevel(level)
-        handler.close()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -14,24 +14,25 @@ import numpy as np
 from .chains import Chain, Step
 from .clip import Clip
 from .encode import ShareCodec, Writer, share_encoding, share_info, share_planes
-from .model import VideoInfo
+from .model import Mask, VideoInfo
 from .planes import Planes, from_frame, to_frame
-from .pools import Threads
+from .pools import InOrder, Threads
+from .timing import Between, Denser, Numbered, Row, Shown, Steady
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .render import Edited
 
-Between = Literal["nearest", "blend"]
-
 
 @dataclass(frozen=True)
 class Finish:
     """How a share copy differs from the master; the defaults differ in nothing but the encoding.
 
-    speed: how many times as fast. rate: constant frames per second (None: the source's timestamps). steps: filters, which
-    make pictures of `size`. correct: what is done to every frame.
+    speed: how many times as fast. rate: constant frames per second (None: the source's timestamps). factor: how many times
+    as many pictures, at their own times (without a rate). between: what is shown between two frames. apart: whether the edit
+    has a motion of its own. cuts: the timestamps at which a shot begins. steps: filters, which make pictures of `size`.
+    correct: what is done to every frame.
     """
 
     crf: float = 18.0
@@ -39,7 +40,10 @@ class Finish:
     speed: Fraction = Fraction(1)
     sound: bool = True
     rate: Fraction | None = None
+    factor: int = 1
     between: Between = "nearest"
+    apart: bool = False
+    cuts: tuple[int, ...] = ()
     steps: tuple[Step, ...] = ()
     size: tuple[int, int] | None = None
     correct: Callable[[Edited], Planes] | None = None
@@ -50,7 +54,18 @@ class Finish:
         shared = replace(shared, fps=shared.fps * self.speed, time_base=shared.time_base / self.speed)
         if self.size:
             shared = replace(shared, width=self.size[0], height=self.size[1])
-        return replace(shared, fps=self.rate, time_base=1 / self.rate) if self.rate else shared
+        if self.rate:
+            return replace(shared, fps=self.rate, time_base=1 / self.rate)
+        return replace(shared, fps=shared.fps * self.factor, time_base=shared.time_base / self.factor)
+
+    def row(self, info: VideoInfo, start: int) -> Row | None:
+        """What puts the pictures of a video like `info`, which begins at the timestamp `start`, to other times; None where
+        they stay at theirs."""
+        if not self.rate and self.factor == 1:
+            return None
+        tick = info.time_base / self.speed
+        pace = Steady(self.rate) if self.rate else Denser(self.factor, tick)
+        return Row(pace, self.between, 1 / (info.fps * self.speed), [(pts - start) * tick for pts in self.cuts])
 
 
 class Share:
@@ -58,36 +73,45 @@ class Share:
 
     def __init__(self, path: Path, clip: Clip, finish: Finish, start: int, note: str = "") -> None:
         info, self._finish, self._start = share_info(clip.info), finish, start
-        self._made, self._tick = finish.info(clip.info), clip.info.time_base / finish.speed
-        encoding = replace(share_encoding(self._made, finish.crf, finish.codec), tempo=finish.speed, sound=finish.sound)
-        self._writer = Writer(path, self._made, encoding, audio_from=clip, start_pts=start, note=note)
+        made = finish.info(clip.info)
+        encoding = replace(share_encoding(made, finish.crf, finish.codec), tempo=finish.speed, sound=finish.sound)
+        self._tick = made.time_base
+        self._row, self._work = finish.row(clip.info, start), InOrder[list[Numbered]]()
         self._source, self._chain = clip.info, None
         if finish.steps:
             size = info.width, info.height
             steps = (*finish.steps, ("format", "yuv420p"))
             self._chain = Chain(steps, size, "yuv420p", info.color, clip.info.time_base)
-        self._steady = Steady(finish.rate, finish.between, 1 / (clip.info.fps * finish.speed)) if finish.rate else None
+        self._writer = Writer(path, made, encoding, audio_from=clip, start_pts=start, note=note)
 
-    def write(self, picture: Planes, pts: int) -> None:
-        """Adds a picture in the source's pixel format at the source's timestamp `pts`."""
-        shared = share_planes(picture, self._source)
+    def write(self, picture: Planes, pts: int, region: Mask) -> None:
+        """Adds a picture in the source's pixel format at the source's timestamp `pts`; `region`: what of it is edited."""
+        shared, ticks = share_planes(picture, self._source), pts - self._start
         if self._chain is None:
-            self._timed(shared, pts - self._start)
+            self._timed(shared, ticks * self._source.time_base, region if self._finish.apart else None)
             return
         frame = to_frame(shared, "yuv420p")
-        frame.pts = pts - self._start
+        frame.pts = ticks
         self._filtered(self._chain.push(frame))
 
     def _filtered(self, frames: Iterable[Any]) -> None:
         for frame in frames:
-            ticks = round(frame.pts * frame.time_base / self._source.time_base)
-            self._timed(from_frame(frame), ticks)
+            self._timed(from_frame(frame), frame.pts * frame.time_base)
 
-    def _timed(self, planes: Planes, ticks: int) -> None:
-        if self._steady is None:
-            self._writer.write(planes, ticks + self._start)
+    def _timed(self, planes: Planes, time: Fraction, region: Mask | None = None) -> None:
+        """Hands on a picture that the source shows after `time` seconds."""
+        time /= self._finish.speed
+        if self._row is None:
+            self._put([(round(time / self._tick), planes)])
             return
-        for number, picture in self._steady.add(planes, ticks * self._tick):
+        if region is not None and region.shape != (planes.height, planes.width):
+            rows, columns = planes.height - region.shape[0], planes.width - region.shape[1]
+            region = np.asarray(cv2.copyMakeBorder(region, 0, rows, 0, columns, cv2.BORDER_REPLICATE), np.uint8)
+        for made in self._work.add(self._row.add(Shown(planes, time, region))):
+            self._put(made)
+
+    def _put(self, pictures: Iterable[Numbered]) -> None:
+        for number, picture in pictures:
             self._writer.write(picture, number + self._start)
 
     def __enter__(self) -> Share:
@@ -101,56 +125,17 @@ class Share:
         except BaseException as late:
             self._writer.__exit__(type(late), late, late.__traceback__)
             raise
+        finally:
+            self._work.close()
         self._writer.__exit__(*error)
 
     def _finish_up(self) -> None:
         if self._chain is not None:
             self._filtered(self._chain.rest())
-        if self._steady is not None:
-            for number, picture in self._steady.rest():
-                self._writer.write(picture, number + self._start)
-
-
-class Steady:
-    """Turns pictures at any times into pictures at a constant rate; the first one comes at number 0.
-
-    nearest: the picture whose time is nearest. blend: the two around mixed by their distance. Only one picture is kept.
-    `last`: seconds that the last picture stands.
-    """
-
-    def __init__(self, rate: Fraction, between: Between, last: Fraction) -> None:
-        self._rate, self._between, self._stands = rate, between, last
-        self._number = 0
-        self._before: tuple[Fraction, Planes] | None = None
-
-    def add(self, planes: Planes, time: Fraction) -> Iterator[tuple[int, Planes]]:
-        """(number, picture) of all that are decided once this picture is known; times rise, in seconds."""
-        before, self._before = self._before, (time, planes)
-        if before is None:
-            self._number = max(0, -int(-time * self._rate // 1))
-            return
-        while (now := self._number / self._rate) < time:
-            yield self._number, self._between_two(before, self._before, now)
-            self._number += 1
-
-    def rest(self) -> Iterator[tuple[int, Planes]]:
-        """What is left until the last picture ends."""
-        if self._before is None:
-            return
-        time, planes = self._before
-        while self._number / self._rate < time + self._stands:
-            yield self._number, planes
-            self._number += 1
-
-    def _between_two(self, one: tuple[Fraction, Planes], other: tuple[Fraction, Planes], now: Fraction) -> Planes:
-        share = float((now - one[0]) / (other[0] - one[0]))
-        if self._between == "nearest" or share <= 0:
-            return one[1] if share < 0.5 else other[1]
-        mixed = [
-            np.asarray(cv2.addWeighted(a, 1 - share, b, share, 0), a.dtype)
-            for a, b in zip(one[1].arrays, other[1].arrays)
-        ]
-        return Planes(one[1].format, tuple(mixed))
+        for made in self._work.rest():
+            self._put(made)
+        if self._row is not None:
+            self._put(self._row.rest())
 
 
 def corrected(frames: Iterable[Edited], finish: Finish | None) -> Iterator[tuple[Edited, Planes]]:

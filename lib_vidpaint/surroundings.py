@@ -9,40 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from .backdrop import Matrix, motion
 from .blending import Floats, blurred
+from .filling import Taste, misfit_made_up, smooth_fill
 from .model import Frame, Mask
 
-Matrix = NDArray[np.float64]
-
-# A corner that a model puts within a pixel of where it was tracked follows that model.
-TOLERANCE = 1.0
-# Corners far from the region often move otherwise (depth, people): 40 of 400 took a fill's error at a car window from
-# 29.9 to 35.6 dB. Within a tenth of a pixel the camera stands still, and a fill that is not resampled does not shimmer.
-NEAREST = 40
-STILL = 0.1
-
-
-def motion(a: Frame, b: Frame, mask_a: Mask, mask_b: Mask, guess: Matrix | None = None) -> Matrix:
-    """The motion from `a` to `b` of everything outside the masks, a 3x3 matrix on pixel positions (x, y, 1).
-
-    Tracked corners (Shi-Tomasi, Lucas-Kanade both ways) are fitted by an affine motion, or a homography where that
-    explains them clearly better; few corners by a shift; none leave the `guess`, or no motion at all.
-    """
-    start = np.eye(3) if guess is None else guess
-    here, there = _tracked(a, b, mask_a, mask_b, start)
-    if len(here) == 0:
-        return start
-    close = _nearest(here, mask_a)
-    return _fitted(here[close], there[close])
-
-
-def _nearest(corners: Floats, mask: Mask) -> NDArray[np.intp]:
-    """Which corners lie nearest to the mask: what is far moves at another depth, or is another moving thing."""
-    away = cv2.distanceTransform((mask == 0).astype(np.uint8), cv2.DIST_L2, 5)
-    x, y = corners.astype(int).T
-    return np.argsort(away[y, x], kind="stable")[:NEAREST]
+AROUND = Taste(())
+AGREED = 6.0
 
 
 def chain(key: tuple[Frame, Mask], following: Iterable[tuple[Frame, Mask]]) -> Iterator[Matrix]:
@@ -55,64 +29,6 @@ def chain(key: tuple[Frame, Mask], following: Iterable[tuple[Frame, Mask]]) -> I
             total = motion(frame, key[0], mask, key[1], total)
         yield total
         before = frame, mask
-
-
-def _tracked(a: Frame, b: Frame, mask_a: Mask, mask_b: Mask, guess: Matrix) -> tuple[Floats, Floats]:
-    """Positions (N, 2) in both pictures of corners outside both masks that are found again both ways."""
-    grey_a, grey_b = _without_light(a), _without_light(b)
-    usable_a, usable_b = (_away_from(m) for m in (mask_a, mask_b))
-    none = np.zeros((0, 2), np.float32)
-    corners = cv2.goodFeaturesToTrack(grey_a, 400, 0.003, 5, mask=usable_a, blockSize=5)
-    if corners is None:
-        return none, none
-    here = corners.reshape(-1, 1, 2).astype(np.float32)
-    expected = cv2.perspectiveTransform(here, guess)
-    near = (np.abs(expected).max(axis=(1, 2)) < 1e5) & np.isfinite(expected).all(axis=(1, 2))
-    here, expected = here[near], expected[near].astype(np.float32)
-    if not len(here):
-        return none, none
-    window = {"winSize": (15, 15), "maxLevel": 3, "flags": cv2.OPTFLOW_USE_INITIAL_FLOW}
-    there, found, _ = cv2.calcOpticalFlowPyrLK(grey_a, grey_b, here, expected, **window)
-    again, found_again, _ = cv2.calcOpticalFlowPyrLK(grey_b, grey_a, there, here.copy(), **window)
-    returned = np.abs(again - here).max(axis=(1, 2)) < 0.5
-    height, width = usable_b.shape
-    x, y = np.rint(np.clip(there[:, 0], -1, 1e6)).astype(int).T
-    within = (x >= 0) & (y >= 0) & (x < width) & (y < height)
-    within[within] = usable_b[y[within], x[within]] > 0
-    good = returned & within & (found[:, 0] == 1) & (found_again[:, 0] == 1)
-    return here[good, 0], there[good, 0]
-
-
-def _without_light(frame: Frame) -> NDArray[np.uint8]:
-    """Grey less its local mean: a change of light by 20 codes otherwise moved still corners by half a pixel."""
-    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    return np.clip(np.rint(grey - blurred(grey, 10) + 128), 0, 255).astype(np.uint8)
-
-
-def _away_from(mask: Mask) -> Mask:
-    """255 where a tracking window's inner half does not touch the mask."""
-    return np.where(cv2.dilate(mask, np.ones((9, 9), np.uint8)) > 0, 0, 255).astype(np.uint8)
-
-
-def _fitted(here: Floats, there: Floats) -> Matrix:
-    shift = np.eye(3)
-    if np.median(np.abs(there - here).max(axis=1)) < STILL:
-        return shift
-    shift[:2, 2] = np.median(there - here, axis=0)
-    if len(here) < 6:
-        return shift
-    if len(here) < 12:
-        affine, inlier = cv2.estimateAffinePartial2D(here, there, ransacReprojThreshold=TOLERANCE)
-    else:
-        affine, inlier = cv2.estimateAffine2D(here, there, ransacReprojThreshold=TOLERANCE)
-    if affine is None or inlier.sum() < 5 or not 0.5 < np.linalg.det(affine[:, :2]) < 2:
-        return shift
-    best = np.vstack([np.asarray(affine), [0, 0, 1]])
-    if len(here) >= 40:
-        full, also = cv2.findHomography(here, there, cv2.RANSAC, TOLERANCE)
-        if full is not None and also.sum() > 1.2 * inlier.sum() and 0.5 < np.linalg.det(full) < 2:
-            best = np.asarray(full, np.float64)
-    return best
 
 
 def placed(picture: Frame, to_key: Matrix) -> tuple[Floats, Floats]:
@@ -155,22 +71,45 @@ def filled(
     """The frame with the region filled from one or two painted keys, float32 (H, W, 3) 0..255.
 
     `keys` are (edited picture, mask) pairs, `ways` the motion of the frame's surroundings to each key's; `shares` add
-    up to 1. Places that no key shows take the colours around them.
+    up to 1. Places that no key shows, or none shows in a way that meets the surroundings, are made up from around the region.
     """
     outside = (mask == 0).astype(np.float32)
     sums = np.zeros((*mask.shape, 3), np.float32)
     total = np.zeros(mask.shape, np.float32)
+    doubt = np.ones(mask.shape, np.float32)
+    made_up = misfit_made_up(frame, mask)
     for (picture, key_mask), way, share in zip(keys, ways, shares):
         moved, within = placed(picture, way)
         hidden, _ = placed(np.dstack([key_mask] * 3), way)
         ring = outside * (within >= 1) * (hidden[..., 0] < 1)
-        weight = (share + 1e-4) * within
-        sums += weight[..., None] * relit(moved, frame, ring)
+        lit = relit(moved, frame, ring)
+        trust = _trust(lit, frame, ring, made_up) * (within > 1e-6)
+        weight = (share + 1e-4) * trust * within
+        sums += weight[..., None] * lit
         total += weight
-    shown = total > 1e-6
+        doubt = np.minimum(doubt, 1 - trust)
     result = sums / np.maximum(total, 1e-6)[..., None]
-    if not shown[mask > 0].all():
-        known = np.where((mask > 0)[..., None], result, frame.astype(np.float32))
-        holes = spread(known, np.maximum(shown, outside).astype(np.float32))
-        result = np.where(shown[..., None], result, holes)
+    if (doubt[mask > 0] > 0.02).any():
+        around = smooth_fill(frame.astype(np.float32), mask > 0, AROUND)
+        result += doubt[..., None] * (around - result)
     return result
+
+
+def _trust(lit: Floats, frame: Frame, ring: Floats, made_up: Floats) -> Floats:
+    """How much a key's picture counts against what is made up from around the region, 0 to 1, float32 (H, W).
+
+    Where it does not meet the surroundings it shows something else: the inside of a car where smoke blows now. Then a fill of
+    the frame by itself, though without detail and shimmering, is nearer by up to 10 dB. `made_up` is how far that will be
+    from the truth, in codes; the first AGREED codes of misfit say nothing.
+    """
+    if not ring.any():  # nothing tells
+        return np.ones_like(ring)
+    height, width = ring.shape
+    small = -(-width // 4), -(-height // 4)
+    whole = np.abs(lit - frame) * ring[..., None], ring
+    off, near = (np.asarray(cv2.resize(x, small, interpolation=cv2.INTER_AREA), np.float32) for x in whole)
+    misfit = spread(off / (near[..., None] + np.float32(1e-3)), near).mean(axis=2)
+    fine = np.asarray(cv2.resize(misfit, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    worse = np.maximum(fine - AGREED, 0) ** 2
+    least = np.minimum(made_up, 255) ** 2 + np.float32(1e-3)
+    return least / (least + worse)

@@ -1,12 +1,14 @@
 """The one decode that everything else relies on: it counts the frames and keeps a small proxy of each.
 
-frames.csv is the frame table: number, timestamp and seconds of every frame, counted by decoding. proxy.mp4 shows every
-frame at most PROXY_WIDTH pixels wide; what only needs to look (keyframes, sheets, pages) reads it instead of the source.
+frames.csv is the frame table: number, timestamp, seconds and shot of every frame, counted by decoding. proxy.mp4 shows
+every frame at most PROXY_WIDTH pixels wide; what only needs to look (keyframes, sheets, pages) reads it instead of the
+source.
 """
 
 from __future__ import annotations
 
 import csv
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -16,15 +18,17 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from .clip import read_planes_of
+from .clip import Clip, read_planes_of
 from .encode import Encoding, Writer
 from .errors import ProjectError, SettingsError
 from .items import Item
 from .model import Color, Frame, VideoInfo
+from .pictures import shrunk
 from .pixels import pixel_format
-from .planes import RGB_COLOR, Planes, matrix_of, planes_of, view
+from .planes import RGB_COLOR, Planes, planes_of, quick_view, seen_color, view
 from .pools import Threads
 from .settings import knob
+from .shots import ShotDetector
 
 if TYPE_CHECKING:
     from .pipeline import Run
@@ -72,9 +76,12 @@ class SourceSettings:
 
 @dataclass(frozen=True)
 class Survey:
-    """The source's timestamps (in its own time base) and its proxy, with the colour tags to view that by."""
+    """The source, its timestamps (in its own time base), the first frames of its shots, and its proxy with the colour tags
+    to view that by."""
 
+    source: Clip
     pts: tuple[int, ...]
+    cuts: tuple[int, ...]
     proxy: Path
     color: Color
 
@@ -82,7 +89,7 @@ class Survey:
         """The proxy's frames as RGB, in order, as the source is stored; all, or those `wanted` (rising)."""
         every = enumerate(read_planes_of(self.proxy))
         chosen = (planes for index, planes in every if wanted is None or index in wanted)
-        return Threads().map(lambda planes: view(planes, self.color), chosen)
+        return Threads().map(lambda planes: quick_view(planes, self.color), chosen)
 
 
 def survey(run: Run) -> Survey:
@@ -91,23 +98,25 @@ def survey(run: Run) -> Survey:
     small = proxy_info(clip.info)
 
     def write(table: Path, proxy: Path) -> None:
-        with table.open("w", encoding="utf-8", newline="") as file, Writer(proxy, small, PROXY_ENCODING) as writer:
-            rows, last = csv.writer(file, lineterminator="\n"), 0
-            rows.writerow(["frame", "pts", "seconds"])
+        shots, found = ShotDetector(clip.info.fps), []
+        with Writer(proxy, small, PROXY_ENCODING) as writer:
             for index, (pts, planes) in enumerate(clip.scan()):
-                rows.writerow([index, pts, f"{float(pts * clip.info.time_base):.6f}"])
-                writer.write(reduced(planes, clip.info, small), index)
+                picture = reduced(planes, clip.info, small)
+                writer.write(picture, index)
+                shots.add(quick_view(picture, small.color))
+                found.append(pts)
                 run.progress.step("reading the source", index + 1, 0)
-                last = pts
+        write_table(table, found, shots.starts, clip.info.time_base)
         _, stop = clip.span or (None, None)
-        if stop is not None and stop > clip.end(last) + 1 / clip.info.fps:
+        if stop is not None and stop > clip.end(found[-1]) + 1 / clip.info.fps:
             run.note(
-                f"source.span ends at {float(stop):g} s, but {clip.path.name} at {float(clip.end(last)):.2f} s: "
+                f"source.span ends at {float(stop):g} s, but {clip.path.name} at {float(clip.end(found[-1])):.2f} s: "
                 "it is used up to its end."
             )
 
-    run.build(Item((FRAMES, PROXY), (), (run.source_digest,)), write)
-    return Survey(read_table(run.project.path(FRAMES)), run.project.path(PROXY), small.color)
+    run.build(Item((FRAMES, PROXY), (), (run.source_digest, "with shots")), write)
+    table = run.project.path(FRAMES)
+    return Survey(clip, read_table(table), read_cuts(table), run.project.path(PROXY), small.color)
 
 
 def proxy_info(info: VideoInfo, widest: int = PROXY_WIDTH) -> VideoInfo:
@@ -115,7 +124,7 @@ def proxy_info(info: VideoInfo, widest: int = PROXY_WIDTH) -> VideoInfo:
     wide = min(widest, info.width)
     width, height = max(2, wide // 2 * 2), max(2, round(info.height * wide / info.width) // 2 * 2)
     yuv = pixel_format(info.pixel_format).family == "yuv"
-    color = replace(info.color, matrix=matrix_of(info.color, info.width, info.height)) if yuv else RGB_COLOR
+    color = seen_color(info) if yuv else RGB_COLOR
     small = replace(info, width=width, height=height, pixel_format="yuv420p", color=color, time_base=1 / info.fps)
     return replace(small, interlaced="", audio=(), others=())
 
@@ -127,9 +136,7 @@ def reduced(planes: Planes, info: VideoInfo, small: VideoInfo) -> Planes:
         return planes_of(np.asarray(cv2.resize(view(planes, info.color), size, interpolation=cv2.INTER_AREA), np.uint8))
     half = size[0] // 2, size[1] // 2
     bits = planes.format.bits
-    small_arrays: list[Any] = [
-        cv2.resize(array, to, interpolation=cv2.INTER_AREA) for array, to in zip(planes.arrays[:3], (size, half, half))
-    ]
+    small_arrays: list[Any] = [shrunk(array, to) for array, to in zip(planes.arrays[:3], (size, half, half))]
     eight = [np.asarray(array if bits == 8 else array >> (bits - 8), np.uint8) for array in small_arrays]
     return Planes(pixel_format(small.pixel_format), tuple(eight))
 
@@ -143,9 +150,29 @@ def _seconds(text: str) -> Fraction:
     return total
 
 
+def write_table(path: Path, pts: Sequence[int], cuts: Sequence[int], time_base: Fraction) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["frame", "pts", "seconds", "shot"])
+        for index, ticks in enumerate(pts):
+            shot = bisect_right(cuts, index) - 1
+            rows.writerow([index, ticks, f"{float(ticks * time_base):.6f}", shot])
+
+
 def read_table(path: Path) -> tuple[int, ...]:
+    """The timestamp of every frame."""
+    return _column(path, "pts")
+
+
+def read_cuts(path: Path) -> tuple[int, ...]:
+    """The first frame of every shot."""
+    shots = _column(path, "shot")
+    return tuple(index for index, shot in enumerate(shots) if not index or shot != shots[index - 1])
+
+
+def _column(path: Path, name: str) -> tuple[int, ...]:
     with path.open(encoding="utf-8", newline="") as file:
         try:
-            return tuple(int(row["pts"]) for row in csv.DictReader(file))
+            return tuple(int(row[name]) for row in csv.DictReader(file))
         except (KeyError, ValueError, TypeError):
             raise ProjectError(f"{FRAMES} is damaged: delete it and it is made again.") from None

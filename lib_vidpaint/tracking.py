@@ -15,11 +15,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .appearance import MOST, Appearance, colour_bins, difference_bins
+from .appearance import MOST, MOVES, Appearance, colour_bins, difference_bins
 from .blending import Floats
 from .flow import warp
+from .guesses import box_leaning, boxed, part_at, patch, sure_part
 from .matting import guided
-from .model import Box, Frame
+from .model import Box
 from .plates import Plates
 
 SOFT = 4.0
@@ -28,12 +29,16 @@ PRIOR = 1.5
 """Weight of the carried mask, per SOFT pixels."""
 REACH = 0.4
 """What is near: this share of the object's longer side around it, and 8 pixels."""
-MOVES = 20.0
-"""A click on something that differs this much from the background plate means the moving thing."""
 DOUBT = 1.5
 """What moves beside a click may be another moment's place of the thing: it counts so much less (log odds)."""
-LOST = 0.04
+LOST = 0.02
 """Less than this share of its usual area: it is hidden."""
+SURE = 3
+"""What was lost and is seen in so many frames is followed back from there: it came out in part, too little to be known by."""
+STRANGE = 0.65
+"""Less like what was marked in colour, it is something else (in clips with true masks 0.75 to 1): it is hidden too."""
+PART = 0.25
+"""A smaller share of its usual area may have colours of its own."""
 LIKE = 0.8
 """So like in colour something must be to be the lost object again."""
 
@@ -54,12 +59,13 @@ class Follower:
 
     plates: Plates
     look: Appearance = field(default_factory=Appearance)
+    marked: Appearance = field(default_factory=Appearance)
     usual: float = 0.0
     last: Box | None = None
     missing: int = 0
 
     def copy(self) -> Follower:
-        return Follower(self.plates, deepcopy(self.look), self.usual, self.last)
+        return Follower(self.plates, deepcopy(self.look), self.marked, self.usual, self.last)
 
     def begin(self, index: int, mark: Mark, known: Appearance | None = None, carried: Floats | None = None) -> Floats:
         """The mask of the object in the frame where it is marked: float32 (H, W), 0 to 1.
@@ -77,11 +83,12 @@ class Follower:
         ):
             found = carried
         else:
-            guess = _boxed(mark.box, frame) if mark.box else self._clicked(index, mark, known, carried)
+            guess = boxed(mark.box, frame) if mark.box else self._clicked(index, mark, known, carried)
             found = self._settled(index, guess, mark, known)
         near = _near(found, REACH)
         if near:
             self._learn(index, near, found, 1.0)
+        self.marked = deepcopy(self.look)
         self.usual, self.last = max(float((found > 0.5).sum()), 1.0), near
         return found
 
@@ -92,10 +99,11 @@ class Follower:
         if near is None:
             return self._search(index)
         frame = self.plates.frame(index)[near.slices]
-        odds = self._odds(index, near) + _leaning(carried[near.slices])
+        bins = self._bins(index, near)
+        odds = self.look.log_odds(*bins) + _leaning(carried[near.slices])
         part = _attached(guided(_probability(odds), frame), carried[near.slices] > 0.5)
         area = float((part > 0.5).sum())
-        if area < max(LOST * self.usual, 6):
+        if area < max(LOST * self.usual, 6) or (area > PART * self.usual and self._strange(bins[0], part)):
             self.missing = 0
             return np.zeros_like(before)
         found = np.zeros_like(before)
@@ -106,12 +114,13 @@ class Follower:
             self.usual += 0.1 * (area - self.usual)
         return found
 
-    def _odds(self, index: int, near: Box) -> Floats:
-        return self.look.log_odds(*self._bins(index, near))
+    def _strange(self, colours: NDArray[np.int32], part: Floats) -> bool:
+        known = bool(self.marked.object.any())
+        return known and self.marked.likeness(colours, (part > 0.5).astype(np.float32)) < STRANGE
 
     def _bins(self, index: int, near: Box) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         colours = colour_bins(self.plates.frame(index)[near.slices])
-        return colours, difference_bins(self.plates.differences(index, near))
+        return colours, difference_bins(*self.plates.differences(index, near))
 
     def _learn(self, index: int, near: Box, mask: Floats, rate: float) -> None:
         self.look.learn(*self._bins(index, near), mask[near.slices], rate)
@@ -131,7 +140,8 @@ class Follower:
             own = labels == label
             if not max(0.1 * self.usual, 30) < facts[label, cv2.CC_STAT_AREA] < 1.5 * self.usual:
                 continue
-            if self.look.likeness(colours, own.astype(np.float32)) > LIKE:
+            seen = own.astype(np.float32)
+            if self.look.likeness(colours, seen) > LIKE and not self._strange(colours, seen):
                 nothing[near.slices] = np.where(own | (part < 0.5), part, 0) * cv2.dilate(
                     own.astype(np.uint8), np.ones((5, 5))
                 )
@@ -140,22 +150,23 @@ class Follower:
         return nothing
 
     def _clicked(self, index: int, mark: Mark, known: Appearance | None, carried: Floats | None) -> Floats:
-        """A first guess from points: what was followed there, the moving thing they lie on, or the patch around them."""
+        """A first guess from points: what was followed there, the thing they lie on that moves (differs by MOVES from the
+        plate), or the patch around them."""
         frame = self.plates.frame(index)
         whole = Box(0, 0, frame.shape[1], frame.shape[0])
-        colours, differences = colour_bins(frame), self.plates.differences(index, whole)
+        colours, (differences, least) = colour_bins(frame), self.plates.differences(index, whole)
         guess = np.zeros(frame.shape[:2], np.float32) if carried is None else carried.copy()
-        alike = known.log_odds(colours, difference_bins(differences)) if known else None
+        alike = known.log_odds(colours, difference_bins(differences, least)) if known else None
         moving = cv2.GaussianBlur(differences, (0, 0), 1)
         for x, y in mark.inside:
             if guess[y, x] > 0.5:
                 continue
             if alike is not None and alike[y, x] > 0:
-                part = _part_at(alike > 0, x, y).astype(np.float32)
+                part = part_at(alike > 0, x, y).astype(np.float32)
             elif moving[y, x] > MOVES:
-                part = _sure(_part_at(moving > MOVES, x, y), self.plates.least(index, whole) > MOVES, x, y)
+                part = sure_part(part_at(moving > MOVES, x, y), least > MOVES, x, y)
             else:
-                part = _patch(frame, x, y).astype(np.float32)
+                part = patch(frame, x, y).astype(np.float32)
             guess = np.maximum(guess, part)
         return guess
 
@@ -166,10 +177,8 @@ class Follower:
             return guess
         frame = self.plates.frame(index)[near.slices]
         bins, part = self._bins(index, near), guess[near.slices]
-        if mark.box:
-            lean = _box_leaning(mark.box, near)
-        else:
-            lean = np.minimum(_leaning(part, 2 * SOFT), 0) - DOUBT * ((part > 0.5) & (part < 0.99))
+        doubted = DOUBT * ((part > 0.5) & (part < 0.99))
+        lean = box_leaning(mark.box, near) if mark.box else np.minimum(_leaning(part, 2 * SOFT), 0) - doubted
         for x, y in mark.outside:
             cv2.circle(lean, (x - near.x, y - near.y), 4, (-3 * MOST,), -1)
         for x, y in mark.inside:
@@ -223,10 +232,27 @@ def _followed_on(begun: tuple[Follower, Floats], frames: range) -> dict[int, byt
     """The masks of these frames, followed one after the other; packed, as those of a whole stretch are kept."""
     follower, mask = begun
     follower, kept = follower.copy(), {}
+    seen, again = frames.start - frames.step, SURE
     for index in frames:
         if index < follower.plates.count:
             mask = follower.follow(mask, index, frames.step)
             kept[index] = packed(mask)
+            again = again + 1 if mask.any() else 0
+            if again == SURE:
+                kept |= _followed_back((follower, mask), range(index - frames.step, seen, -frames.step))
+            seen = index if again >= SURE else seen
+    return kept
+
+
+def _followed_back(found: tuple[Follower, Floats], frames: range) -> dict[int, bytes]:
+    """The masks of the frames before one where a lost object is well seen again, as far as it is seen in them."""
+    follower, mask = found
+    follower, kept = follower.copy(), {}
+    for index in frames:
+        mask = follower.follow(mask, index, frames.step)
+        if not mask.any():
+            break
+        kept[index] = packed(mask)
     return kept
 
 
@@ -258,38 +284,6 @@ def _leaning(mask: Floats, soft: float = SOFT) -> Floats:
     return (PRIOR * np.clip((inward - outward) / soft, -3, 1.5)).astype(np.float32)
 
 
-def _boxed(box: Box | None, frame: Frame) -> Floats:
-    """A first guess from a box: sure in the middle, doubtful towards its edge, nothing outside."""
-    assert box
-    guess = np.zeros(frame.shape[:2], np.float32)
-    x = (np.arange(box.width) + 0.5) / box.width * 2 - 1
-    y = (np.arange(box.height) + 0.5) / box.height * 2 - 1
-    middle = np.clip(1 - (x[None] ** 2 + y[:, None] ** 2), 0, 1)
-    guess[box.slices] = 0.55 + 0.45 * middle
-    return guess
-
-
-def _box_leaning(box: Box, near: Box) -> Floats:
-    lean = np.full((near.height, near.width), -3 * MOST, np.float32)
-    x = abs((np.arange(box.width) + 0.5) / box.width * 2 - 1)
-    y = abs((np.arange(box.height) + 0.5) / box.height * 2 - 1)
-    inner = Box(box.x - near.x, box.y - near.y, box.width, box.height)
-    lean[inner.slices] = 1.2 - 1.6 * np.maximum(x[None], y[:, None]) ** 3
-    return lean
-
-
-def _part_at(inside: NDArray[np.bool_], x: int, y: int) -> NDArray[np.bool_]:
-    labels = cv2.connectedComponents(inside.astype(np.uint8))[1]
-    return (labels == labels[y, x]) & inside
-
-
-def _sure(moving: NDArray[np.bool_], unlike_all: NDArray[np.bool_], x: int, y: int) -> Floats:
-    """What moves: 1 where no frame around shows the same, and at the point; 0.6 where the plate may hold the thing itself
-    because it was long at that place."""
-    point = cv2.circle(np.zeros(moving.shape, np.uint8), (x, y), 3, (1,), -1) > 0
-    return (moving * np.where(unlike_all | point, 1.0, 0.6)).astype(np.float32)
-
-
 def _attached(part: Floats, anchor: NDArray[np.bool_]) -> Floats:
     """The mask without the parts that do not touch the anchor."""
     labels = cv2.connectedComponents((part > 0.5).astype(np.uint8))[1]
@@ -305,19 +299,3 @@ def _largest(part: Floats) -> Floats:
     areas[0] = 0
     # Limbs that the picture cuts off stay: only parts far smaller than the largest go.
     return _attached(part, (areas > 0.1 * areas.max())[labels])
-
-
-def _patch(frame: Frame, x: int, y: int) -> NDArray[np.bool_]:
-    """The patch of like colour around a point with its holes filled, as large as it gets before it leaks."""
-    smooth = cv2.cvtColor(cv2.bilateralFilter(frame, 5, 30, 3), cv2.COLOR_RGB2LAB)
-    best, before = np.zeros(frame.shape[:2], np.uint8), 0
-    for tolerance in (3, 5, 8, 12, 17, 23):
-        mask = np.zeros((frame.shape[0] + 2, frame.shape[1] + 2), np.uint8)
-        flags = 8 | cv2.FLOODFILL_MASK_ONLY | cv2.FLOODFILL_FIXED_RANGE | (255 << 8)
-        reach = 2 * tolerance, tolerance, tolerance
-        area = cv2.floodFill(smooth.copy(), mask, (x, y), 0, reach, reach, flags)[0]
-        if before > 60 and area > 2.5 * before:
-            break
-        best, before = mask[1:-1, 1:-1], area
-    outlines = cv2.findContours(best, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
-    return cv2.drawContours(np.zeros_like(best), outlines, -1, (255,), -1) > 0

@@ -19,13 +19,18 @@ from numpy.typing import NDArray
 from . import flow
 from .blending import Floats, blurred, masked_mean
 from .colour_tables import colour_table, looked_up
-from .model import Frame, Mask
+from .model import Box, Frame, Mask
+from .motion import region_box
 
 # A smoothing edit on real skin and cloth lost .6 dB at half size and .5 more at a third; half takes a quarter of the time.
 WORKING = 240_000
 # How many places tell whether colour or place foretells a change better, and how pixels of a mask are laid out for cv2.
 SAMPLES = 4000
 ROW = 1024
+# What is smaller than a mask of some 80 pixels is looked at as closely as that.
+SMALLEST = 0.7
+# How far a key's colours are continued beyond its mask, in pixels at scale 1.
+RIM = 3
 Mode = Literal["auto", "difference", "pixels"]
 
 
@@ -41,12 +46,12 @@ class Setting:
         areas = [np.count_nonzero(m) for m in masks]
         height, width = masks[0].shape
         step = math.ceil(math.sqrt(height * width / WORKING))
-        return cls(max(0.7, math.sqrt(np.median([a for a in areas if a] or [0])) / 110), step)
+        return cls(max(SMALLEST, math.sqrt(np.median([a for a in areas if a] or [0])) / 110), step)
 
     @property
     def small(self) -> float:
         """`scale` in pixels of the working copy."""
-        return max(0.7, self.scale / self.step)
+        return max(SMALLEST, self.scale / self.step)
 
 
 @dataclass(frozen=True)
@@ -101,20 +106,25 @@ class Layer:
 
         `mode`: the difference to the frame travels everywhere, the painted pixels do, or what fits place by place.
         """
-        inside, scale = (mask > 0).astype(np.float32), setting.scale
-        source, painted = frame.astype(np.float32), np.asarray(edited, np.float32)
+        height, width = mask.shape
+        reach = math.ceil(RIM * max(1.0, setting.scale))
+        box = (region_box(mask) or Box(0, 0, width, height)).grown(2 * reach, width, height).slices
+        inside = (mask[box] > 0).astype(np.float32)
+        source, painted = frame[box].astype(np.float32), np.asarray(edited[box], np.float32)
         if mode == "auto":
-            gain = detail_gain(source, painted, inside, scale)
+            gain = detail_gain(source, painted, inside, setting.scale)
         else:
-            gain = np.full(mask.shape, float(mode == "difference"), np.float32)
-        source, painted = (_extended(x, inside, scale) for x in (source, painted))
-        travelling = np.dstack([painted - gain[..., None] * source, gain])
+            gain = np.full(inside.shape, float(mode == "difference"), np.float32)
+        gained = float(gain[inside > 0].mean())
+        source, painted = (_extended(x, inside, reach) for x in (source, painted))
+        travelling = np.zeros((height, width, 4), np.float32)
+        travelling[box] = cv2.merge([painted - gain[..., None] * source, gain])
+        change = np.zeros((height, width, 3), np.float32)
+        cv2.copyTo(painted - source, mask[box], change[box])
         view = View.of(frame, mask, setting)
-        difference = shrunk((painted - source) * inside[..., None], setting.step)
-        smooth = masked_mean(difference, view.mask, 2 * setting.small)
+        smooth = masked_mean(shrunk(change, setting.step), view.mask, 2 * setting.small)
         chosen = view.mask > 0
         mean = smooth[chosen].mean(axis=0) if chosen.any() else np.zeros(3, np.float32)
-        gained = float(gain[inside > 0].mean())
         return cls(view, travelling, gained, mean, colour_table(view.base(setting)[chosen], smooth[chosen], mean))
 
 
@@ -131,7 +141,7 @@ class Link:
     def of(cls, view: View, layer: Layer, there: Floats, back: Floats, setting: Setting) -> Link:
         scale = setting.small
         key = layer.view
-        moved = flow.warp(np.dstack([key.raised, key.grey]), there)
+        moved = flow.warp(np.asarray(cv2.merge([key.raised, key.grey])), there)
         unlike = over_channels(np.abs(blurred(view.raised - moved[..., :3], scale)))
         trust = flow.confidence(there, back, unlike, scale)
         trust *= (flow.warp(key.mask, there) > 0.5) * view.inside
@@ -151,12 +161,11 @@ def detail_gain(source: Floats, painted: Floats, inside: Floats, scale: float) -
     return np.clip((together + 6 + 6 * np.exp(-changed)) / (alone + 12), 0, 1.3).astype(np.float32)
 
 
-def _extended(image: Floats, inside: Floats, scale: float) -> Floats:
+def _extended(image: Floats, inside: Floats, reach: float) -> Floats:
     """The picture with the mask's colours continued a little beyond its rim, for an interpolation that reaches out."""
-    reach = 3 * max(1.0, scale)
     spread = masked_mean(image, inside, reach)
     near = (inside == 0) & (blurred(inside, reach) > 1e-2)
-    return np.where(near[..., None], spread, image)
+    return np.asarray(cv2.copyTo(spread, near.astype(np.uint8), image.copy()), np.float32)
 
 
 def shrunk(image: NDArray, step: int) -> NDArray:
@@ -182,7 +191,7 @@ def over_channels(image: Floats) -> Floats:
 def carried(
     frame: Frame, mask: Mask, view: View, links: Sequence[Link], shares: Sequence[float], setting: Setting
 ) -> Floats:
-    """The frame with the edit of one or two keys on it inside its mask, float32 (H, W, 3) about 0..255.
+    """The frame with the edit of one or two keys on it inside its mask, float32 (H, W, 3), there about 0..255.
 
     `shares` say how much each key should count where both are seen equally well, and add up to 1.
     """
@@ -192,20 +201,21 @@ def carried(
         return source
     used = [(link, share) for link, share in zip(links, shares) if share > 0]
     spots = _spots(places, mask.shape, view.inside.shape)
-    sums = np.zeros((len(places), 4), np.float32)
-    total = np.zeros((len(places), 1), np.float32)
-    for link, share in used:
-        ways = np.dstack([link.flow * setting.step, share * (link.trust + 1e-4), link.ratio])
-        along = _sampled(ways, spots)[: len(places)]
-        weight = along[:, 2:3]
-        moved = _fetched(link.layer.travelling, places, along, mask.shape[1])
-        moved[:, :3] *= along[:, 3:]
-        sums += weight * moved
-        total += weight
-    sums /= total
-    gain = np.clip(sums[:, 3:], 0, 1.3)
+    at = np.stack(np.divmod(places, mask.shape[1])[::-1], axis=1).astype(np.float32)
+    weights = [share * (link.trust + np.float32(1e-4)) for link, share in used]
+    total = np.sum(weights, axis=0)
+    sums = np.zeros((spots.size // 2, 4), np.float32)
+    for (link, _), weight in zip(used, weights):
+        weight /= total
+        lit = weight * link.ratio
+        ends = _sampled(link.flow * setting.step, spots)
+        ends[: len(places)] += at
+        moved = flow.fetched(link.layer.travelling, ends.reshape(spots.shape)).reshape(sums.shape)
+        counted = np.asarray(cv2.merge([lit, lit, lit, weight]), np.float32)
+        sums += cv2.multiply(moved, _sampled(counted, spots))
+    rest, gain = sums[: len(places), :3], np.clip(sums[: len(places), 3:], 0, 1.3)
     here = _taken(source, places)
-    result = sums[:, :3] + gain * here
+    result = rest + gain * here
     source.reshape(-1, 3)[places] = result
     trust = np.max([link.trust for link, _ in used], axis=0)
     doubt = (view.inside > 0) & (trust < 0.12)
@@ -216,7 +226,7 @@ def carried(
         kept = _sampled(sure, spots)[: len(places)]
         unsure = np.flatnonzero(kept < 1)
         kept, at = kept[unsure, None], places[unsure]
-        guess = _sampled(np.dstack([low, own]), _spots(at, mask.shape, view.inside.shape))[: len(at)]
+        guess = _sampled(np.dstack([low, own]), _spots(at, mask.shape, own.shape))[: len(at)]
         guess = guess[:, 3:] * here[unsure] + guess[:, :3]
         source.reshape(-1, 3)[at] = kept * result[unsure] + (1 - kept) * guess
     return source
@@ -242,16 +252,6 @@ def _sampled(image: Floats, spots: Floats) -> Floats:
     return found.reshape(-1, *image.shape[2:])
 
 
-def _fetched(image: Floats, places: NDArray[np.intp], along: Floats, width: int) -> Floats:
-    """What an (H, W, 4) picture shows where the motion `along` (N, 2 and more) leads from flat positions: (N, 4), cubic."""
-    count = len(places)
-    ends = np.zeros((-(-count // ROW) * ROW, 2), np.float32)
-    rows, columns = np.divmod(places, width)
-    ends[:count, 0] = along[:, 0] + columns
-    ends[:count, 1] = along[:, 1] + rows
-    return flow.fetched(image, ends.reshape(-1, ROW, 2)).reshape(-1, image.shape[2])[:count]
-
-
 def _fallback(
     result: Floats,
     frame: Frame,
@@ -264,15 +264,20 @@ def _fallback(
 ) -> tuple[Floats, Floats, Floats]:
     """For places no key shows reliably: the frame's own detail under the colour change learnt elsewhere.
 
-    Working copies: how far the result is to be kept (0..1), and a colour and a gain for colour + gain * frame.
+    How far the result is to be kept (0..1, a working copy), and a colour and a gain for colour + gain * frame: smaller
+    ones where things are large, since what is guessed is soft.
     """
-    scale, mask = setting.small, view.mask
-    base = view.base(setting)
-    thin = slice(None, None, setting.step)
+    coarse = max(1, int(setting.small / SMALLEST))
+    few, thin = (slice(None, None, step) for step in (coarse, setting.step * coarse))
+    scale, inside, seen = setting.small / coarse, view.inside[few, few], trust[few, few]
+    wide = np.asarray(cv2.dilate(doubt.astype(np.uint8), np.ones((coarse, coarse))), np.uint8)
+    doubtful = (wide[few, few] & inside) > 0
+    mask = inside.astype(np.float32)
+    base = masked_mean(view.colour[few, few].astype(np.float32), mask, 2 * scale)
     difference = result[thin, thin] - frame[thin, thin]
-    change = masked_mean(difference, mask * np.clip(trust, 1e-3, 1), 2 * scale)
-    reliable = mask * trust**2
-    filled = _learnt_change(change, reliable, base, doubt, view.inside, used, scale)
+    change = masked_mean(difference, mask * np.clip(seen, 1e-3, 1), 2 * scale)
+    reliable = mask * seen**2
+    filled = _learnt_change(change, reliable, base, doubtful, inside, used, scale)
     kept = sum(share * link.layer.gain for link, share in used)
     near = blurred(np.dstack([gain[thin, thin] * reliable, reliable]), 8 * scale)
     own = (near[..., 0] + 1e-3 * kept) / (near[..., 1] + 1e-3)

@@ -20,12 +20,12 @@ from .atomic import PART, free_bytes
 from .clip import Clip, open_clip
 from .crops import Crop
 from .errors import ProjectError
-from .groups import CHOSEN, VERDICTS, candidate_file, read_groups, read_selection
+from .groups import CHOSEN, PATH, VERDICTS, candidate_file, read_groups, read_selection
 from .handpicking import handpicked
-from .items import key_crop, keyframe_file
+from .items import KeyCrops, keyframe_file
 from .ledger import NAME as LEDGER
 from .ledger import Input
-from .model import Frame, Verdict, VideoInfo, from_json
+from .model import Box, Frame, Verdict, VideoInfo, from_json
 from .orientation import as_stored, upright
 from .patching import patches_in_force
 from .pictures import decode_picture
@@ -146,6 +146,11 @@ def candidate(folder: Path, key: int, index: int, widest: int) -> Frame:
     return reduced(picture, widest)
 
 
+def small_picture(file: Path, widest: int) -> Frame:
+    """A PNG of the project, at most `widest` pixels wide or high."""
+    return reduced(decode_picture(file.read_bytes(), file.name), widest)
+
+
 @dataclass(frozen=True)
 class Failure:
     """A group that validation found wrong: its frames [start, stop) and the measures that broke their limits."""
@@ -195,6 +200,11 @@ def _look(folder: Path, stamp: int) -> Look:
         return Look(run.settings, run.multiple)
 
 
+def length(folder: Path) -> int:
+    """How many frames the source has."""
+    return len(read_table(folder / FRAMES))
+
+
 def source_info(folder: Path) -> VideoInfo:
     """The source's facts that its file tells at once."""
     return _source_info(folder, _stamp(folder / FRAMES))
@@ -210,9 +220,20 @@ def crop(folder: Path, key: int) -> Crop:
     """The part of a keyframe that the engine sees. Raises ProjectError for a frame that is no keyframe."""
     if key not in {group.key for group in read_groups(Folder(folder))}:
         raise ProjectError(f"Frame {key} is no keyframe now: reload the page.")
-    regions = _regions(folder, _stamp(folder / REGION_FACTS))
+    stamps = (_stamp(folder / file) for file in (SETTINGS, REGION_FACTS, PATH))
+    return _crops(folder, *stamps)[key]
+
+
+def shows_region(folder: Path, key: int, box: Box | None) -> bool:
+    """Whether a candidate that shows this box of the frame (None: the keyframe's crop) shows all of the region."""
+    region = _regions(folder, _stamp(folder / REGION_FACTS)).boxes[key]
+    return box is None or region is None or box.union(region) == box
+
+
+@lru_cache(maxsize=4)
+def _crops(folder: Path, *stamps: int) -> KeyCrops:
     found = look(folder)
-    return key_crop(regions, key, source_info(folder), found.settings.inpaint, found.multiple)
+    return KeyCrops(Folder(folder), source_info(folder), found.settings.inpaint, found.multiple)
 
 
 @lru_cache(maxsize=4)

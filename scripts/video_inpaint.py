@@ -3,9 +3,8 @@
 # pyright: reportMissingImports=false
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from threading import Thread
+from threading import Timer
 from typing import Any
 
 import gradio as gr
@@ -16,6 +15,7 @@ from lib_vidpaint import requirements
 DEFAULTS = ("inpaint.steps", "inpaint.batch_count", "inpaint.batch_size", "inpaint.denoise", "composite.carry")
 SECTION = ("vidpaint", "Video Inpaint")
 LONGEST = 365
+TIDY_AFTER = 20  # seconds: the host starts first
 EXPOSING = ("listen", "share", "gradio_auth", "gradio_auth_path", "hide_ui_dir_config", "ngrok")
 
 
@@ -77,7 +77,7 @@ def _defaults() -> dict[str, Any]:
 
 
 def _tidy(root: Path) -> None:
-    """Delete old previews beside the start of the host, which waits for nothing."""
+    """Delete old previews."""
     from lib_vidpaint import cleaning
     from lib_vidpaint.ui.workspaces import Workspaces
 
@@ -104,9 +104,7 @@ def _see(component: Any, **given: Any) -> None:
 
 
 def _img2img() -> Any:
-    """The way to and from the img2img tab; none in Forge, whose tab has a canvas of another kind."""
-    if importlib.util.find_spec("modules_forge"):
-        return None
+    """The way to and from the img2img tab."""
     from lib_vidpaint.ui.img2img import Img2Img
 
     try:
@@ -135,7 +133,9 @@ def _tab() -> list[tuple[gr.Blocks, str, str]]:
         engine.name, engine.names, engine.refresh, turns.interrupt, turns.skip, turns.glimpse, _defaults(), _img2img()
     )  # fmt: skip
     root = Path(shared.opts.vidpaint_root).expanduser().absolute()
-    Thread(target=_tidy, args=(root,), daemon=True).start()
+    tidying = Timer(TIDY_AFTER, _tidy, (root,))
+    tidying.daemon = True
+    tidying.start()
     return [(build(root, Access(exposed, roots), _allow, host), "Video Inpaint", "vidpaint_host")]
 
 

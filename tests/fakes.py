@@ -21,9 +21,10 @@ class Recorder:
     def __init__(self, multiple: int = 8, fail_on: int = 0, cancel_on: int = 0, wrong_size: bool = False) -> None:
         self.multiple, self.fail_on, self.cancel_on, self.wrong_size = multiple, fail_on, cancel_on, wrong_size
         self.jobs: list[InpaintJob] = []
+        self.described: list[Frame] = []
 
     def names(self, kind: str) -> list[str]:
-        return ["plain"] if kind == "upscaler" else []
+        return {"upscaler": ["plain"], "reference": ["reference"]}.get(kind, [])
 
     def prepared(self, sampling: Sampling | None = None) -> AbstractContextManager[tuple[str, ...]]:
         return nullcontext(())
@@ -37,6 +38,10 @@ class Recorder:
         height, width = job.crop.shape[:2]
         size = (height, width + 8 * self.wrong_size, 3)
         return [Painted(np.full(size, color(seed), np.uint8), seed, f"plain, Seed: {seed}") for seed in job.seeds]
+
+    def describe(self, picture: Frame, how: str) -> str:
+        self.described.append(picture)
+        return f"{how} {len(self.described)}"
 
     def upscale(self, frame: Frame, model: str, scale: float) -> Frame:
         if model != "plain":

@@ -10,6 +10,7 @@ import numpy as np
 
 from lib_vidpaint.footage import Footage, segmented
 from lib_vidpaint.model import Frame, Mask
+from lib_vidpaint.motion import region_box
 from lib_vidpaint.prediction import prices
 
 SIZE = (90, 160)
@@ -36,16 +37,6 @@ def noisy(length: int, deviation: float) -> list[Frame]:
     return [np.clip(texture() + rng.normal(0, deviation, (*SIZE, 3)), 0, 255).astype(np.uint8) for _ in range(length)]
 
 
-class Known:
-    """Shots that are known beforehand; remembers how many frames it was shown."""
-
-    def __init__(self, starts: Sequence[int]) -> None:
-        self.starts, self.shown = list(starts), 0
-
-    def add(self, frame: Frame) -> None:
-        self.shown += 1
-
-
 class Clip:
     """Frames and masks; counts how often it was opened."""
 
@@ -68,9 +59,8 @@ def footage(
     """The clip as a rule gets it; without `priced` there is nothing to predict from."""
     clip = clip if isinstance(clip, Clip) else Clip(clip)
     seen = [bool(m.any()) for _, m in clip.pairs] if shown is None else shown
-    cuts = Known(starts)
-    segments, sides = segmented(clip, cuts, seen)
-    assert cuts.shown == len(clip.pairs)
+    boxes = [region_box(m) for _, m in clip.pairs]
+    segments, sides = segmented(starts, seen, [max(box.width, box.height) if box else 0 for box in boxes])
     every, found = enumerate(clip.pairs), []
     for segment, side in zip(segments, sides) if priced else ():
         every = ((n, pair) for n, pair in enumerate(clip.pairs) if n >= segment.start)

@@ -24,8 +24,9 @@ PARTS = (
     "modelloader",
     "upscaler",
     "processing",
+    "deepbooru",
 )
-OURS = ("lib_vidpaint.engines.webui", "lib_vidpaint.engines.turns", "lib_vidpaint.engines.forge")
+OURS = tuple(f"lib_vidpaint.engines.{name}" for name in ("webui", "turns", "forge", "host_upscalers", "host_words"))
 
 
 @contextmanager

@@ -19,9 +19,14 @@ from lib_vidpaint.settings import Leaf
 from lib_vidpaint.stages import STAGES, Settings
 
 Footage = dict[str, Path]
-WORKING = [stage for stage in STAGES if stage.work]
 # Made only for a clip whose sound MP4 cannot hold, or for a user who brings an alpha white.
-SELDOM = {"master.mkv", "white/000042.png", "found/000042.mp4", "found/cuts.json"}
+SELDOM = {
+    "master.mkv", "white/000042.png", "found/000042.mp4",
+    "described/000042.txt", "sheets.json", "guides.json", "previews/000042.png",
+    "segments/face-000042.mp4", "large/000042.mp4", "large.mp4",
+    "prepared/", "prepared/source.mp4", "prepared/mask.mp4", "prepared/white.mp4", "prepared/larger/000042.mp4", "white/",
+    "repairs.json", "repairs.csv", "overrides.json",
+}  # fmt: skip
 # A video's source may have a span but no rate of its own; fps is for folders of pictures.
 KNOBS = [leaf for leaf in settings.walk(Settings) if not leaf.knob.path and leaf.path != "source.span"]
 
@@ -32,6 +37,7 @@ def everything(footage: Footage, tmp_path_factory: pytest.TempPathFactory) -> Pa
     folder = tmp_path_factory.mktemp("everything") / "project"
     values = {
         "extract.frames": "png", "validate.drop": True, "enhance.match": 0.5, "enhance.levels": 0.5,
+        "refine.patch": True, "refine.painted": 0.5, "refine.models": "Lanczos", "smooth.factor": 2,
         "package.side_by_side": True, "package.wipe": True, "package.layer": "png",
     }  # fmt: skip
     edit(folder, footage, values)
@@ -42,7 +48,7 @@ def everything(footage: Footage, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return folder
 
 
-@pytest.mark.parametrize("stage", WORKING, ids=lambda stage: stage.name)
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
 def test_a_stage_writes_what_its_docstring_declares(stage: pipeline.Stage, everything: Path) -> None:
     text = importlib.import_module(f"lib_vidpaint.stages.{stage.name}").__doc__ or ""
     written = re.sub(r"\s+", " ", text).partition("Writes")[2]
@@ -138,14 +144,14 @@ def test_changing_a_knob_makes_its_stages_due_and_no_others(leaf: Leaf, footage:
         assert not any(pipeline.explain(run, STAGES).values())
     value = another(leaf) if another(leaf) != now else leaf.default
     with session.opened(finished, {**given, leaf.path: value}) as run:
-        direct = {stage.name for stage in WORKING if pipeline.reasons(run, stage)}
+        direct = {stage.name for stage in STAGES if pipeline.reasons(run, stage)}
         found = pipeline.explain(run, STAGES)
     section = leaf.path.split(".")[0]
-    assert direct == {stage.name for stage in WORKING if section in stage.uses}
-    assert f"{leaf.path} was {now!r}, is {value!r}" in found[next(s.name for s in WORKING if section in s.uses)]
+    assert direct == {stage.name for stage in STAGES if section in stage.uses}
+    assert f"{leaf.path} was {now!r}, is {value!r}" in found[next(s.name for s in STAGES if section in s.uses)]
     first = min(number for number, stage in enumerate(STAGES) if stage.name in direct)
     assert not any(found[stage.name] for stage in STAGES[:first])
-    for stage in WORKING:
+    for stage in STAGES:
         assert bool(found[stage.name]) == (stage.name in direct or any(found[name] for name in stage.needs))
 
 

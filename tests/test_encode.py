@@ -266,3 +266,14 @@ def test_share_planes_passes_what_needs_no_change() -> None:
     planes: Planes = picture("yuv420p", (64, 48), 0)
     info = VideoInfo(64, 48, "yuv420p", "", "mp4", Fraction(25), Fraction(1, 25))
     assert share_planes(planes, info) is planes
+
+
+@pytest.mark.parametrize("name", ["yuv420p10le", "yuv422p", "yuv422p10le"])
+def test_a_share_copy_keeps_the_samples_that_it_can(name: str) -> None:
+    """Only rounded to 8 bits, and pairs of chroma rows averaged."""
+    planes = picture(name, (64, 48), 0)
+    info = VideoInfo(64, 48, name, "h264", "mp4", Fraction(25), Fraction(1, 25), Color(1, 1, 1))
+    depth = 1 << (planes.format.bits - 8)
+    for array, made in zip(planes.arrays, share_planes(planes, info).arrays, strict=True):
+        rows = array.astype(float).reshape(made.shape[0], -1, made.shape[1]).mean(axis=1)
+        assert np.abs(made - np.minimum(rows / depth, 255)).max() <= 0.76

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import hosts
 import numpy as np
 import pytest
 from fakes import Recorder
+from tiny_models import save_model
 
 from lib_vidpaint.engines import Engine, EngineSpec, InpaintJob, open_engine, paint
 from lib_vidpaint.errors import EngineError
@@ -38,10 +40,23 @@ MASKS = {
 }
 
 
-@pytest.fixture(params=[*ENGINES, "webui"])
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one tiny model for the engine diffusers."""
+    for package in ("torch", "diffusers", "transformers"):
+        pytest.importorskip(package, reason=f"{package} is not installed")
+    folder = tmp_path_factory.mktemp("models")
+    save_model(folder / "tiny")
+    return folder
+
+
+@pytest.fixture(params=[*ENGINES, "webui", "diffusers"])
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     if request.param in ENGINES:
         yield ENGINES[request.param]()
+        return
+    if request.param == "diffusers":
+        yield open_engine(EngineSpec("diffusers", (("models", str(request.getfixturevalue("models"))),)))
         return
     with hosts.running():
         yield open_engine(EngineSpec("webui"))

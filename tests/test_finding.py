@@ -47,7 +47,7 @@ def test_shaping_again_finds_nothing_again(clip: Path, tmp_path: Path) -> None:
     keyed(tmp_path / "p", clip)
     assert alpha(tmp_path / "p", 5)[24, 25] == 255
     assert alpha(tmp_path / "p", 20)[44, 40] == 255
-    assert {path.name for path in (tmp_path / "p/found").iterdir()} == {"cuts.json", "000000.mp4", "000012.mp4"}
+    assert {path.name for path in (tmp_path / "p/found").iterdir()} == {"000000.mp4", "000012.mp4"}
     before = stamps(tmp_path / "p")
     keyed(tmp_path / "p", clip, grow=3.0, clothing="full", part="head")
     assert {name.partition("/")[0] for name in remade(before, tmp_path / "p")} & {"alpha", "found"} == {"alpha"}

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lib_vidpaint import flow
+from lib_vidpaint.model import Box
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -92,3 +93,23 @@ def test_a_chain_follows_a_long_way_and_back() -> None:
     assert np.abs(back[20:-20, 20:-60] - (40, 0)).mean() < 0.5
     again = list(follow(row[8], row[7::-1]))[-1][0]
     assert np.abs(again[20:-20, 20:-60] - (40, 0)).mean() < 0.5
+
+
+@pytest.mark.parametrize("size", [(80, 160), (250, 400)], ids=["small regions are enlarged", "large ones are not"])
+def test_a_chain_looks_where_its_boxes_are(size: tuple[int, int]) -> None:
+    a, b = noise(*size), noise(*size, seed=1)
+    region = Box(20, 20, size[1] // 2, size[0] // 2)
+
+    def shown(i: int) -> np.ndarray:
+        picture = shifted(b, -7 * i, 0)
+        picture[region.slices] = shifted(a, 3 * i, 0)[region.slices]
+        return flow.flow_input(picture)
+
+    boxes = dict.fromkeys(range(5), region)
+    row = [(i, shown(i)) for i in range(5)]
+    there, back = list(flow.Chain(boxes)(row[0], row[1:]))[-1]
+    inner = region.slices[0], slice(region.x + 16, region.right - 16)
+    assert there.shape == back.shape == (*size, 2)
+    assert np.abs(there[inner] - (-12, 0)).mean() < 0.5
+    assert np.abs(back[inner] - (12, 0)).mean() < 0.5
+    assert (there[:, -1] == there[:, region.right + flow.ROOM]).all()

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import SIZE, disc
+from conftest import FRAMES, SIZE
 from media import Recipe, make
 from projects import FEW, edit
 
@@ -51,14 +51,102 @@ def test_an_edited_alpha_that_protects_nothing_is_said(footage: Footage, tmp_pat
     assert any("alpha/000005.png" in warning and "nothing is protected" in warning for warning in warnings)
 
 
-def test_masks_numbered_with_a_gap_are_refused(footage: Footage, tmp_path: Path) -> None:
-    folder = tmp_path / "masks"
-    folder.mkdir()
-    for index in (0, 5, 10):
-        cv2.imwrite(str(folder / f"{index:06d}.png"), disc(index))
-    with pytest.raises(MaskError, match="from number 0 to 5"):
-        edit(tmp_path / "p", footage, {"mask.path": str(folder), "mask.missing": "hold"})
-    assert not (tmp_path / "p").exists()
+def masked(project: Path, footage: Footage, values: dict[str, object]) -> None:
+    edit(project, footage, {"mask.grow": 0.0, **values}, until="mask")
+
+
+def saved(folder: Path, names: dict[str, int]) -> str:
+    """A folder with masks by file name: each marks as many columns as its number says."""
+    for name, columns in names.items():
+        mask = np.zeros(SIZE[::-1], np.uint8)
+        mask[:, :columns] = 255
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / name), mask)
+    return str(folder)
+
+
+def columns(project: Path) -> list[int]:
+    """How many columns each frame's mask marks."""
+    shares = json.loads((project / "region.json").read_text())["shares"]
+    return [round(share * SIZE[0]) for share in shares]
+
+
+OTHERS = {
+    "EbSynth Utility's project": {f"video_mask/{i + 1:05d}.png": i + 8 for i in range(FRAMES)} | {"notes/1.png": 3},
+    "its inverted masks": {f"inv/inv_video_mask/{i:05d}.png": i + 8 for i in range(FRAMES)},
+    "Deforum's frames": {f"maskframes/clip{i + 1:09d}.png": i + 8 for i in range(FRAMES)},
+    "masks beside pictures": {
+        f"{i:04d}_{k}.png": i + 8 if k == "mask" else 50 for i in range(FRAMES) for k in ("mask", "out")
+    },
+    "a second number in the name": {f"{i:04d}_0_mask.png": i + 8 for i in range(FRAMES)},
+    "numbered from elsewhere": {f"frame_720p_{i + 1001}.png": i + 8 for i in range(FRAMES)},
+}
+
+
+@pytest.mark.parametrize("names", OTHERS.values(), ids=OTHERS)
+def test_a_folder_of_another_programs_masks_is_understood(
+    names: dict[str, int], footage: Footage, tmp_path: Path
+) -> None:
+    masked(tmp_path / "p", footage, {"mask.path": saved(tmp_path / "other", names)})
+    assert columns(tmp_path / "p") == [i + 8 for i in range(FRAMES)]
+
+
+def test_a_changed_mask_in_an_inner_folder_is_noticed(footage: Footage, tmp_path: Path) -> None:
+    path = saved(tmp_path / "other", OTHERS["EbSynth Utility's project"])
+    masked(tmp_path / "p", footage, {"mask.path": path})
+    saved(tmp_path / "other", {"video_mask/00003.png": 40})
+    masked(tmp_path / "p", footage, {"mask.path": path})
+    assert columns(tmp_path / "p")[2] == 40
+
+
+GAPS = {
+    "from 0, held": ((0, 3, 5), 0, "hold"),
+    "from 1, held": ((1, 4, 6), 1, "hold"),
+    "from 0, empty": ((0, 3, 5), 0, "empty"),
+    "from 1, empty": ((1, 4, 6), 1, "empty"),
+    "known by the last": ((4, 6, FRAMES), 1, "empty"),
+    "every second": (tuple(range(0, FRAMES, 2)), 0, "hold"),
+}
+
+
+@pytest.mark.parametrize(("numbers", "first", "missing"), GAPS.values(), ids=GAPS)
+def test_masks_with_gaps_go_to_their_frames(
+    numbers: tuple[int, ...], first: int, missing: str, footage: Footage, tmp_path: Path
+) -> None:
+    path = saved(tmp_path / "other", {f"{number:05d}.png": number + 8 for number in numbers})
+    masked(tmp_path / "p", footage, {"mask.path": path, "mask.missing": missing})
+    for frame, found in enumerate(columns(tmp_path / "p")):
+        before = [number for number in numbers if number - first <= frame]
+        held = before[-1] if before else numbers[0]
+        assert found == (held + 8 if missing == "hold" or frame + first in numbers else 0)
+
+
+UNCLEAR = {
+    "a gap": ((0, 5, 10), "error", "from number 0 to 5"),
+    "neither 0 nor 1": ((3, 5, 6), "hold", "begin at number 3 and have gaps"),
+    "too many": ((0, 5, 900), "hold", "has a mask for frame 900, but the video has"),
+}
+
+
+@pytest.mark.parametrize(("numbers", "missing", "words"), UNCLEAR.values(), ids=UNCLEAR)
+def test_masks_that_could_go_to_the_wrong_frames_are_refused(
+    numbers: tuple[int, ...], missing: str, words: str, footage: Footage, tmp_path: Path
+) -> None:
+    path = saved(tmp_path / "other", {f"{number:05d}.png": 9 for number in numbers})
+    with pytest.raises(MaskError, match=words):
+        masked(tmp_path / "p", footage, {"mask.path": path, "mask.missing": missing})
+
+
+def test_several_masks_for_a_frame_are_refused(footage: Footage, tmp_path: Path) -> None:
+    path = saved(tmp_path / "other", {f"{i:04d}_{k}_mask.png": 9 for i in range(FRAMES) for k in range(3)})
+    with pytest.raises(MaskError, match="several masks with one number"):
+        masked(tmp_path / "p", footage, {"mask.path": path})
+
+
+def test_where_an_inverted_mask_is_missing_nothing_changes(footage: Footage, tmp_path: Path) -> None:
+    path = saved(tmp_path / "other", {f"{number:05d}.png": SIZE[0] - 9 for number in (0, 2)})
+    masked(tmp_path / "p", footage, {"mask.path": path, "mask.missing": "empty", "mask.invert": True})
+    assert columns(tmp_path / "p")[:4] == [9, 0, 9, 0]
 
 
 def test_frames_numbered_with_a_gap_are_refused(tmp_path: Path) -> None:

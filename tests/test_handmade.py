@@ -22,7 +22,7 @@ from lib_vidpaint.model import Box, Frame
 from lib_vidpaint.project import Folder
 
 GREY = np.full((40, 60, 3), 90, np.uint8)
-CROP = Crop(Box(10, 8, 32, 24), 0, 0)
+CROP = Crop(Box(10, 8, 32, 24))
 
 
 def png(picture: Frame, **options: object) -> bytes:
@@ -50,7 +50,7 @@ def test_a_picture_of_the_whole_frame_is_taken_as_it_is() -> None:
 
 
 def test_padding_of_the_crop_is_cut_off() -> None:
-    crop = Crop(Box(10, 8, 50, 32), 14, 32)  # to 64 x 64
+    crop = Crop(Box(10, 8, 50, 32), (0, 0, 14, 32))  # to 64 x 64
     laid = handmade.laid_in(png(plain(64, 64)), GREY, crop, 0)
     assert (laid[8:40, 10:60] == (200, 30, 40)).all()
     assert (laid[:8] == 90).all()

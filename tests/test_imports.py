@@ -17,24 +17,28 @@ HEAVY = {"torch", "rembg", "segment_anything", "diffusers", "ray", "matplotlib",
 # From the top down. A module may import modules of its own layer and of those below.
 LAYERS = [
     {"__main__", "cli", "demo", "docs", "terminal", "ui"},
-    {"cleaning", "jobs", "viewing", "mask_view"},
+    {"abilities", "checking", "cleaning", "jobs", "preview_video", "previewing", "viewing", "mask_view"},
     {"session"},
     {"stages"},
     {
-        "pipeline", "items", "survey", "finding", "patching", "donations", "receipt", "comparison", "fixes", "handmade",
-        "contact", "enhancing", "layers", "provenance", "report", "report_page",
+        "pipeline", "batches", "pacing", "guides", "interrogating",
+        "items", "survey", "finding", "patching", "donations", "receipt", "comparison", "fixes", "handmade",
+        "contact", "enhancing", "mending", "finishing", "preparing", "large", "refining", "retouching",
+        "segmenting", "steadying", "layers", "provenance", "report", "report_page",
     },
     {
-        "project", "ledger", "groups", "regions", "render", "sharing", "selection", "candidates", "sizes",
-        "workplan", "segmenters", "engines", "mask_checks",
+        "project", "logs", "ledger", "groups", "regions", "render", "sharing", "selection", "candidates", "sizes", "repairing",
+        "workplan", "segmenters", "engines", "mask_checks", "painting", "upscalers",
     },
     {
-        "agreement", "alignment", "donors", "filling",
+        "agreement", "alignment", "anchoring", "backdrop", "matching", "sheets", "donors", "enlarging", "filling",
         "blending", "colour_tables", "crops", "flow", "grading", "grain", "light", "harmonising", "measures",
+        "judging", "likeness", "verdict_plot",
         "motion", "propagation", "ranking", "ring", "shaping", "shots",
-        "footage", "handpicking", "keyframing", "keyplots", "lastkey", "placement", "prediction", "segments", "spacing",
+        "footage", "framing", "handpicking", "keyframing", "keyplots", "lastkey", "placement", "following",
+        "prediction", "segments", "spacing",
         "surroundings", "transfer", "verify", "witness", "orientation", "pictures", "progress", "settings",
-        "atomic", "pools", "tracking", "plates", "matting", "appearance",
+        "atomic", "pools", "tracking", "plates", "matting", "appearance", "guesses", "interpolation", "timing",
     },
     {"chains", "filters", "clip", "containers", "folders", "encode", "fields", "planes", "pixels", "tracks"},
     {"model", "errors", "requirements", "__init__", "."},
@@ -97,7 +101,9 @@ def test_stages_do_not_import_each_other() -> None:
 @pytest.mark.parametrize("name", sorted(MODULES))
 def test_the_host_and_gradio_stay_where_they_belong(name: str) -> None:
     roots = {other.split(".")[0] for other in imports(MODULES[name], deep=True)}
-    assert "modules" not in roots or name in ("engines/webui", "engines/turns")
+    assert "modules" not in roots or name in (
+        "engines/webui", "engines/turns", "engines/host_upscalers", "engines/host_words",
+    )  # fmt: skip
     assert "gradio" not in roots or name.startswith("ui")
     assert not roots & {"utils", "requests", "urllib3"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib.util
 import struct
 import zlib
 from dataclasses import replace
@@ -100,8 +101,8 @@ def test_a_click_is_tried_at_once(masked: Path) -> None:
 
 
 def test_what_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mask_view.importlib.util, "find_spec", lambda name: None)
-    assert "onnxruntime, rembg" in mask_view.missing("clothing")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert "onnxruntime, pymatting, pooch, rembg" in mask_view.missing("clothing")
     assert "vidpaint[sam]" in mask_view.missing("sam")
     assert mask_view.missing("face") == ""
 

@@ -4,16 +4,20 @@ import csv
 import io
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
-from lib_vidpaint.measures import FrameMeasures, Limits, Validator, _followed, judge, report_csv
+from lib_vidpaint.judging import Limits, judge, read_worst, report_csv
+from lib_vidpaint.likeness import Unlike
+from lib_vidpaint.measures import FrameMeasures, Validator, _followed
 from lib_vidpaint.model import Frame, Mask, Verdict
 
 SIZE = (120, 200)
 LENGTH, GROUP = 25, 5
+LOOSE = Limits(warp_ratio=2.56, sharpness=2.56)
 Edit = Callable[[int, Frame], Frame]
 
 
@@ -174,3 +178,67 @@ def test_the_report_has_a_line_for_every_frame() -> None:
     assert rows[0]["warp_ratio"] == ""
     assert {row["key"] for row in rows if row["decision"] == "drop"} == {"10"}
     assert "sharpness" in rows[12]["broken"].split()
+
+
+def flash(n: int, frame: Frame) -> Frame:
+    return np.clip(frame + (35.0 if n == 12 else 0.0), 0, 255).astype(np.uint8)
+
+
+def test_one_frame_that_flashes_is_found() -> None:
+    verdicts = judge(measured(flash))
+    assert dropped(verdicts) == [10]
+    assert "flicker" in verdicts[2].broken
+
+
+def strangers(**bad: float) -> dict[int, Unlike]:
+    """What sets five keyframes apart from their neighbours: nothing, but for the one at 10."""
+    usual = Unlike(1, 3, 0.05, 0.1, 0.02)
+    return {key: replace(usual, **bad) if key == 10 else usual for key in range(0, LENGTH, GROUP)}
+
+
+@pytest.mark.parametrize(
+    "bad", [{"tone": 15}, {"texture": 15}, {"shift": 1}, {"size": 9}, {"focus": 0.5}], ids=lambda bad: next(iter(bad))
+)
+def test_a_strange_keyframe_is_found_by_what_is_strange_about_it(bad: dict[str, float]) -> None:
+    verdicts = judge(measured(tint), None, strangers(**bad))
+    assert dropped(verdicts) == [10]
+    assert verdicts[2].broken == tuple(bad)
+
+
+def test_a_group_that_goes_over_to_a_strange_keyframe_is_not_to_blame() -> None:
+    measures = measured(in_group(5, flicker))
+    assert dropped(judge(measures, None, strangers())) == [5]
+    assert dropped(judge(measures, None, strangers(tone=20))) == [10]
+
+
+def removal(edit: Edit) -> dict[int, list[FrameMeasures]]:
+    """The disc taken away: the region shows the background that moves behind it, then `edit`."""
+    validator, made, behind = Validator(beside=True), {}, texture(4, 2)
+    for n, (source, mask) in enumerate(zip(*clip())):
+        filled = edit(n, np.roll(behind, -n, 1))
+        result = np.where(mask[..., None] > 0, filled, source)
+        made.setdefault(n // GROUP * GROUP, []).append(validator.add(n, source, result, mask))
+    return made
+
+
+def test_a_removal_is_judged_by_what_lies_beside_it() -> None:
+    assert dropped(judge(removal(lambda _, frame: frame), LOOSE)) == []
+    assert dropped(judge(removal(in_group(10, flicker)), LOOSE)) == [10]
+    still = texture(4, 2)
+    assert judge(removal(in_group(10, lambda _, frame: still)), LOOSE)[2].measures["motion"] > 0.5
+    bright = judge(removal(in_group(10, lambda _, f: np.clip(f + 45.0, 0, 255).astype(np.uint8))), LOOSE)
+    assert dropped(bright) == [10]
+    assert "seam" in bright[2].broken
+
+
+def test_a_removal_that_changed_nothing_is_kept() -> None:
+    validator = Validator(beside=True)
+    frames = [validator.add(n, source, source, mask) for n, (source, mask) in enumerate(zip(*clip()))]
+    assert all((f.seam, f.sharpness) == (0, 1) and math.isnan(f.warp_ratio) for f in frames)
+    assert dropped(judge({0: frames})) == []
+
+
+def test_the_worst_frame_of_a_group_is_named() -> None:
+    measures = measured(flash)
+    table = report_csv(measures, judge(measures))
+    assert read_worst(table, Limits())[10] in (12, 13)

@@ -82,3 +82,15 @@ def test_a_4k_clip_is_carried_by_motion_found_on_a_smaller_copy(tmp_path: Path) 
     assert [frame.shape[:2] for frame in shown] == [alpha.shape] * 3
     middle = [frame[alpha.shape[0] // 2, alpha.shape[1] // 2].astype(int) for frame in shown]
     assert np.ptp(middle, axis=0).max() < 12
+
+
+def test_the_colours_of_an_untagged_film_are_those_of_its_size_not_of_the_patchs() -> None:
+    """Whole frames of 1280 pixels are read as BT.709, and so is a part of one: what was painted keeps its colour."""
+    info = replace(INFO, width=1280, height=720, color=replace(INFO.color, matrix=2))
+    planes, red = source(), np.full((64, 96, 3), (200, 60, 40), np.uint8)
+    seen = replace(info.color, matrix=1)
+    frame = view(planes, seen)
+    layers = [KeyLayer(at, frame, np.where(MASK[..., None] > 0, red, frame).astype(np.uint8), MASK) for at in (0, 2)]
+    how = replace(HARD, carry="paste")
+    shown = view(preview_frame(planes, MASK, layers, 1, info, how), seen)
+    assert np.abs(shown.astype(int) - red)[INNER].mean() <= 1

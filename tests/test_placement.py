@@ -74,10 +74,23 @@ def test_what_moves_evenly_is_followed_and_what_changes_is_lost() -> None:
     assert budget([even], 20).error(2) < 12 < 60 < budget([other], 20).error(2)
 
 
-def test_prices_are_the_same_whatever_is_asked_for_around_them() -> None:
-    frames = [(n, frame, mask()) for n, frame in enumerate(moving(25, 3))]
-    one, two = prices(iter(frames), 80), prices(iter(frames), 80)
-    assert packed([one]) == packed([two])
+@pytest.mark.parametrize("length", [4, 5, 7, 11])
+def test_prices_do_not_depend_on_where_a_segment_begins(length: int) -> None:
+    frames = [(n, frame, mask()) for n, frame in enumerate(moving(13, 3))]
+    whole, part = prices(iter(frames), 80, reach=4), prices(iter(frames[-length:]), 80, reach=4)
+    contrast = part.tail[-2] / whole.tail[-2]  # of the whole's frames over the part's
+    assert contrast == pytest.approx(1, abs=0.05)
+    assert np.allclose(part.between, contrast * whole.between[-length:], atol=1e-5)
+    assert np.allclose(part.tail, contrast * whole.tail[-length:], atol=1e-5)
+
+
+def test_what_is_lost_counts_by_what_there_is_to_see() -> None:
+    frames = [texture(n) for n in range(20)]
+    faint = [np.asarray(128 + (frame - 128.0) / 4, np.uint8) for frame in frames[10:]]
+    (found,) = footage(frames[:10] + faint).prices
+    strong, weak = found.between[4, 5], found.between[14, 5]
+    assert weak < 0.75 * strong
+    assert found.head[0] == found.tail[-1] == 0
 
 
 def test_prices_are_kept_in_a_file() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import av
+import cv2
 import numpy as np
 import pytest
 from media import changed_outside, picture
@@ -14,6 +15,7 @@ from lib_vidpaint.planes import (
     component_regions,
     from_frame,
     matrix_of,
+    quick_view,
     splice,
     to_frame,
     view,
@@ -122,6 +124,15 @@ def test_view_is_within_one_code_of_a_float_conversion(name: str, matrix: int, f
     planes = noise(name, 35, 27)
     expected = np.clip(reference(planes, matrix, full), 0, 255)
     assert np.abs(view(planes, Color(matrix=matrix, full_range=full)) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("name", ["yuv420p", "yuv422p", "yuv444p"])
+def test_quick_view_is_what_view_shows_but_for_two_codes(name: str) -> None:
+    fmt, rng = pixel_format(name), np.random.default_rng(4)
+    noise = [rng.uniform(0, 255, fmt.shape(i, 96, 64)) for i in range(3)]
+    planes = Planes(fmt, tuple(cv2.GaussianBlur(part, (0, 0), 2).astype(np.uint8) for part in noise))
+    exact, quick = view(planes, Color(matrix=1), "center"), quick_view(planes, Color(matrix=1))
+    assert np.abs(exact.astype(int) - quick).max() <= 2
 
 
 def test_view_of_identity_matrix_is_the_planes_themselves() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lib_vidpaint.judging import Limits
 from lib_vidpaint.model import from_json, to_json
 from lib_vidpaint.receipt import Receipt
 from lib_vidpaint.report import Bad, GroupReport, Report, bad_frames, stage_seconds, worst_of
@@ -84,10 +85,10 @@ TABLE = """key,index,warp_ratio,motion,colour,seam,sharpness,decision,broken
 
 
 def test_the_worst_measure_of_a_frame_is_the_farthest_from_its_limit() -> None:
-    found = bad_frames(TABLE, "surface")
+    found = bad_frames(TABLE, Limits())
     assert [(bad.frame, bad.measure) for bad in found] == [(0, "seam"), (1, "warp_ratio"), (9, "seam")]
     assert found[1].times == pytest.approx(2.0, abs=0.01)
-    assert [bad.times for bad in bad_frames(TABLE, "background")] == [0.25, 0.5, 0.0]
+    assert [bad.times for bad in bad_frames(TABLE, Limits(warp_ratio=99, sharpness=99))] == [0.25, 0.5, 0.0]
 
 
 def test_the_worst_frames_are_one_a_group_and_near_a_limit() -> None:

@@ -94,11 +94,11 @@ def kinds(made: set[str]) -> set[str]:
 
 
 RENDERED = {"render.json", "master.mp4", "share.mp4", "package"}
-MEASURED = {"measures", "report.csv", "verdicts.json", "filled.json"}
+MEASURED = {"measures", "report.csv", "verdicts.json", "validate.png", "filled.json"}
 REDONE: dict[str, tuple[dict[str, Any], set[str]]] = {
     "package.comparison": ({"package.comparison": False}, {"project.toml", "package"}),
     "assemble.crf": ({"assemble.crf": 30.0}, {"project.toml", "share.mp4", "package"}),
-    "validate.z": ({"validate.z": 9.0}, {"project.toml", "report.csv", "verdicts.json", "package"}),
+    "validate.z": ({"validate.z": 9.0}, {"project.toml", "report.csv", "verdicts.json", "validate.png", "package"}),
     "composite.feather": (
         {"composite.feather": 6.0},
         {"project.toml", "patches", "patches.json", *MEASURED, *RENDERED},

@@ -17,6 +17,7 @@ import pytest
 
 from lib_vidpaint.errors import MaskError
 from lib_vidpaint.model import Box, Frame, Mask
+from lib_vidpaint.requirements import lacking
 from lib_vidpaint.segmenters import How, Options, Shot, open_segmenter, sam, shipped
 from lib_vidpaint.segmenters.prompts import Prompt, check_prompts, in_shot, parse_prompts
 
@@ -125,7 +126,7 @@ def rembg(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     for name, module in (
         ("rembg", package),
         ("rembg.sessions", sessions),
-        ("onnxruntime", types.ModuleType("onnxruntime")),
+        *((name, types.ModuleType(name)) for name in ("onnxruntime", "pymatting", "pooch")),
     ):
         module.__spec__ = importlib.util.spec_from_loader(name, None)
         monkeypatch.setitem(sys.modules, name, module)
@@ -225,6 +226,21 @@ def test_what_is_hidden_gives_empty_masks_and_is_found_again() -> None:
     assert np.mean([overlap(*pair) for pair in zip(masks[22:], true[22:])]) > 0.9
 
 
+def test_what_comes_out_from_behind_a_wall_is_marked_from_its_first_sight() -> None:
+    wall, frames, true = slice(66, 112), [], []
+    for index in range(36):
+        frame, mask = ball(index)
+        mask[:, wall], frame[:, wall] = 0, ball(index, hidden=range(99))[0][:, wall]
+        frames.append(frame)
+        true.append(mask)
+    masks = found("track", frames, "+30,60")
+    gone = [index for index, mask in enumerate(true) if not mask.any()]
+    assert gone
+    assert not any(masks[index].any() for index in gone)
+    seen = [index for index, mask in enumerate(true) if (mask > 127).sum() > 60]
+    assert min(overlap(masks[index], true[index]) for index in seen) > 0.7
+
+
 def test_what_is_said_to_be_gone_stays_away_until_marked_again() -> None:
     frames, true = zip(*(ball(index) for index in range(32)))
     masks = found("track", frames, "+30,60; 5: gone; 20: +90,80")
@@ -315,8 +331,19 @@ def test_a_package_that_is_not_installed_is_named(how: str, monkeypatch: pytest.
     known = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == MISSING[how] else known(name))
     (tmp_path / "sam.pth").write_bytes(b"")
-    with pytest.raises(MaskError, match=f"{MISSING[how]} is not installed.*pip install"):
+    with pytest.raises(MaskError, match=f"is off: .*{MISSING[how]}.* not installed; do pip install"):
         open_segmenter(cast(How, how), Options(checkpoint=str(tmp_path / "sam.pth")))
+
+
+def test_what_a_way_lacks_is_one_sentence_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {"torch", "torchvision", "onnxruntime"}
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object() if name in there else None)
+    assert lacking("sam") == (
+        "Finding masks with sam is off: segment_anything is not installed; do pip install 'vidpaint[sam]' "
+        '(in a WebUI: pip install --no-deps "segment-anything>=1.0,<2").'
+    )
+    assert "pymatting, pooch, rembg are not installed" in lacking("clothing")
+    assert lacking("person") == lacking("track") == ""
 
 
 def test_a_sam_checkpoint_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

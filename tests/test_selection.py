@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fakes import Recorder
 from projects import copied, edit
 
 from lib_vidpaint import selection, session, viewing
-from lib_vidpaint.candidates import read_label
+from lib_vidpaint.candidates import candidate_png, decode_candidate, read_label
+from lib_vidpaint.crops import Crop
+from lib_vidpaint.engines import Painted
 from lib_vidpaint.errors import ProjectError, SettingsError
 from lib_vidpaint.groups import candidate_file, read_groups
-from lib_vidpaint.model import Repaint
+from lib_vidpaint.model import Box, Repaint, VideoInfo
 from lib_vidpaint.project import Folder
 from lib_vidpaint.stages.inpaint import InpaintSettings, painted_with
 
@@ -143,13 +147,31 @@ def test_fewer_candidates_do_not_paint_over_an_earlier_round(painted: Folder, fo
     assert viewing.gallery(painted.folder)[0].candidates == (2,)
 
 
-def test_a_candidate_of_another_crop_is_refused_with_a_sentence(painted: Folder, footage: dict[str, Path]) -> None:
+@pytest.mark.parametrize("values", [{"context": 0.9}, {"crop": "frame"}, {"context": 0.1}], ids=str)
+def test_a_candidate_of_another_crop_can_still_be_used(
+    values: dict[str, object], painted: Folder, footage: dict[str, Path]
+) -> None:
     key = read_groups(painted)[0].key
     selection.redo(painted, key)
     again(painted, footage)
     selection.choose(painted, key, 0)
-    with pytest.raises(ProjectError, match=candidate_file(key, 0)):
-        again(painted, footage, context=0.9)
+    again(painted, footage, **values)
+    choices = {one["key"]: one for one in json.loads(painted.path("choices.json").read_text())}
+    assert choices[key].get("candidate") == 0
+
+
+def test_a_candidate_that_does_not_show_all_of_the_mask_is_refused_with_a_sentence() -> None:
+    crop, small = Crop(Box(0, 0, 64, 64)), Crop(Box(8, 8, 32, 32))
+    png = candidate_png(Painted(np.full((32, 32, 3), 200, np.uint8), 1), small)
+    source, region = np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), np.uint8)
+    region[10:40, 10:40] = 255
+    info = VideoInfo(64, 64, "yuv420p", "h264", "mp4", Fraction(25), Fraction(1, 25))
+    laid = decode_candidate(png, 42, 3, crop, info, source, region)
+    assert (laid[8:40, 8:40] == 200).all()
+    assert laid.sum() == 3 * 200 * 32 * 32
+    region[20, 50] = 255
+    with pytest.raises(ProjectError, match=r"candidates/000042/03\.png was painted for another part"):
+        decode_candidate(png, 42, 3, crop, info, source, region)
 
 
 def test_dropped_keyframes_and_those_with_an_own_picture_are_not_painted(

@@ -12,10 +12,10 @@ from projects import copied, edit, remade, stamps
 
 from lib_vidpaint import selection, viewing
 from lib_vidpaint.agreement import TILE, Sketch, disagreement
-from lib_vidpaint.groups import read_choices, read_groups
+from lib_vidpaint.groups import candidate_file, read_choices, read_groups
 from lib_vidpaint.model import Frame
 from lib_vidpaint.project import Folder
-from lib_vidpaint.ranking import Batch, Scores, best_sequence, looked_at, ranks_csv, read_ranks
+from lib_vidpaint.ranking import Batch, Rank, Scores, best_sequence, flagged, looked_at, ranks_csv, read_ranks
 
 SHOT = scenes.shot(8, pan=(-2.5, 0.0), disc=(50.0, 55.0, 2.5, 0.0), radius=26)
 
@@ -182,3 +182,48 @@ def test_the_gallery_shows_the_numbers_and_marks_the_best(painted: Path) -> None
     assert page.count("★ fits best") == 1
     for rank in ranks.values():
         assert f"apart {rank.apart:.1f} · seam {rank.scores.seam:.1f}" in page
+
+
+def test_keyframes_whose_best_candidate_stands_out_are_flagged() -> None:
+    def row(key: int, apart: float, faults: tuple[str, ...] = ()) -> dict[int, Rank]:
+        return {0: Rank(key, 0, Scores(faults=faults), apart, 1.0, True), 1: Rank(key, 1, Scores(), 99.0, 9.0, False)}
+
+    ranked = {0: row(0, 5), 5: row(5, 6), 9: row(9, 30), 12: row(12, 5, ("flat",)), 15: row(15, 11)}
+    assert flagged(ranked) == [9, 12]
+    assert flagged({}) == []
+
+
+def test_all_flagged_keyframes_are_painted_again_as_one_decision(painted: Path, footage: dict[str, Path]) -> None:
+    project = Folder(painted)
+    keys = [group.key for group in read_groups(project)]
+    table = (painted / "candidates.csv").read_text().replace(",,best", ",flat,best")
+    (painted / "candidates.csv").write_text(table)
+    selection.choose(project, keys[0], 1)
+    assert selection.redo_flagged(project) == len(keys) - 1
+    assert [pick.decision for pick in selection.gallery(project, 4)] == ["chosen", *["redo"] * (len(keys) - 1)]
+    with pytest.raises(selection.ProjectError, match="finds no keyframe doubtful"):
+        selection.redo_flagged(project)
+    assert selection.undo(project)
+    assert "redo" not in {pick.decision for pick in selection.gallery(project, 4)}
+
+
+def test_the_pages_show_previews_and_doubtful_keyframes(painted: Path) -> None:
+    pytest.importorskip("gradio")
+    from lib_vidpaint.ui import picker, workspaces
+    from lib_vidpaint.ui.tabs.inpaint import previews
+
+    space = workspaces.Workspace(painted.parent)
+    assert previews(space, True) == ""
+    (painted / "previews").mkdir()
+    key = read_groups(Folder(painted))[0].key
+    (painted / "previews" / f"{key:06d}.png").write_bytes((painted / candidate_file(key, 0)).read_bytes())
+    shown = previews(space, True)
+    assert f"keyframe {key}" in shown
+    assert "no candidates" in shown
+    assert "data-vidpaint" not in shown
+    table = (painted / "candidates.csv").read_text().replace(",,best", ",flat,best")
+    (painted / "candidates.csv").write_text(table)
+    picks = viewing.gallery(painted)
+    assert 'data-vidpaint="select:repaint_flagged"' in picker.render(space, picks, 0)
+    picker.obey(space, "repaint_flagged", picks[0].group.key)
+    assert {pick.decision for pick in viewing.gallery(painted)} == {"redo"}

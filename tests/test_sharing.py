@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import media
 import numpy as np
 import pytest
 from conftest import FRAMES
@@ -19,7 +20,8 @@ from lib_vidpaint.clip import open_clip
 from lib_vidpaint.errors import SettingsError, VideoError
 from lib_vidpaint.progress import Progress
 from lib_vidpaint.render import Edited, render
-from lib_vidpaint.sharing import Finish, Steady
+from lib_vidpaint.sharing import Finish
+from lib_vidpaint.timing import Denser, Pace, Row, Shown, Steady
 
 Footage = dict[str, Path]
 
@@ -40,7 +42,9 @@ def times(path: Path) -> list[float]:
 def sound(path: Path) -> tuple[float, float]:
     """(seconds, pitch in Hz) of the first audio track."""
     with av.open(str(path)) as file:
-        parts = [frame.to_ndarray()[0] for frame in file.decode(audio=0)]
+        packed = [1 if f.format.is_planar else f.layout.nb_channels for f in file.decode(audio=0)][:1]
+        file.seek(0)
+        parts = [frame.to_ndarray()[0, :: packed[0]] for frame in file.decode(audio=0)]
         rate = file.streams.audio[0].rate
     wave = np.concatenate(parts)
     spectrum = np.abs(np.fft.rfft(wave * np.hanning(len(wave))))
@@ -78,15 +82,30 @@ def test_sound_that_begins_late_stays_in_step(tmp_path: Path) -> None:
     assert starts[1] == pytest.approx(2 * starts[0], abs=0.06)
 
 
+@pytest.mark.parametrize("speed", ["1", "0.5"])
+@pytest.mark.parametrize(
+    ("rate", "layout"), [(37800, "mono"), (96000, "5.1"), (192000, "7.1"), (8000, "3.0"), (22050, "2.1")], ids=str
+)
+def test_strange_sound(rate: int, layout: str, speed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media, "_sound", lambda file, codec: file.add_stream(codec, rate=rate, layout=layout))
+    source = make(Recipe(file="clip.mov", frames=50, audio=("pcm_s16le",)), tmp_path)
+    assert (open_clip(source).info.audio[0].rate, sound(source)[0]) == (rate, pytest.approx(2.1, abs=0.2))
+    made = shared(source, tmp_path, Finish(speed=Fraction(speed)))
+    seconds, pitch = sound(made)
+    assert seconds == pytest.approx(sound(source)[0] / float(speed), rel=0.04, abs=0.06)
+    assert pitch == pytest.approx(330, rel=0.03)
+
+
 def test_without_sound(tmp_path: Path) -> None:
     made = shared(make(Recipe(audio=("aac",)), tmp_path), tmp_path, Finish(sound=False))
     with av.open(str(made)) as file:
         assert not file.streams.audio
 
 
+@pytest.mark.parametrize("between", ["blend", "flow"])
 @pytest.mark.parametrize("recipe", [Recipe(frames=1), Recipe(frames=2)], ids=["1 frame", "2 frames"])
-def test_very_short_clips(recipe: Recipe, tmp_path: Path) -> None:
-    finish = Finish(speed=Fraction("0.95"), rate=Fraction(30), between="blend", steps=(("unsharp", ""),), size=(64, 48))
+def test_very_short_clips(recipe: Recipe, between: Any, tmp_path: Path) -> None:
+    finish = Finish(speed=Fraction("0.95"), rate=Fraction(30), between=between, steps=(("unsharp", ""),), size=(64, 48))
     made = times(shared(make(recipe, tmp_path), tmp_path, finish))
     assert len(made) == {1: 2, 2: 3}[recipe.frames]
 
@@ -104,21 +123,51 @@ def flat(level: int) -> Any:
     return type(planes)(planes.format, tuple(np.full_like(array, level) for array in planes.arrays))
 
 
-def steady(between: Any, rate: int) -> list[tuple[int, int]]:
-    made, found = Steady(Fraction(rate), between, Fraction(1, 10)), []
+def shown(pace: Pace, between: Any, cuts: tuple[Fraction, ...] = ()) -> list[tuple[int, int]]:
+    """(number, level) of what is shown of four pictures of levels 0, 40, 80, 120, a tenth of a second each."""
+    row, found = Row(pace, between, Fraction(1, 10), cuts), []
     for index in range(4):
-        found += made.add(flat(40 * index), Fraction(index, 10))
-    found += made.rest()
+        found += row.add(Shown(flat(40 * index), Fraction(index, 10)))()
+    found += row.rest()
     return [(number, int(planes.arrays[0][0, 0])) for number, planes in found]
 
 
 def test_nearest_takes_the_nearer_picture() -> None:
-    assert steady("nearest", 20) == [(0, 0), (1, 40), (2, 40), (3, 80), (4, 80), (5, 120), (6, 120), (7, 120)]
-    assert steady("nearest", 5) == [(0, 0), (1, 80)]
+    twice = [(0, 0), (1, 40), (2, 40), (3, 80), (4, 80), (5, 120), (6, 120), (7, 120)]
+    assert shown(Steady(Fraction(20)), "nearest") == twice
+    assert shown(Steady(Fraction(5)), "nearest") == [(0, 0), (1, 80)]
 
 
-def test_blend_mixes_by_distance() -> None:
-    assert steady("blend", 20) == [(0, 0), (1, 20), (2, 40), (3, 60), (4, 80), (5, 100), (6, 120), (7, 120)]
+@pytest.mark.parametrize("how", ["blend", "flow"])
+def test_between_two_pictures_is_a_mixture(how: str) -> None:
+    levels = [level for _, level in shown(Steady(Fraction(20)), how)]
+    assert levels == pytest.approx([0, 20, 40, 60, 80, 100, 120, 120], abs=1)
+
+
+@pytest.mark.parametrize("how", ["blend", "flow"])
+def test_nothing_is_mixed_across_a_cut(how: str) -> None:
+    levels = [level for _, level in shown(Steady(Fraction(30)), how, (Fraction(1, 5),))]
+    assert levels == pytest.approx([0, 13, 27, 40, 40, 80, 80, 93, 107, 120, 120, 120], abs=1)
+
+
+def test_more_pictures_keep_the_times_of_the_old_ones() -> None:
+    pace = Denser(3, Fraction(1, 100))
+    assert pace.moments(Fraction(1, 10), Fraction(1, 5)) == [
+        (30, Fraction(1, 10)),
+        (40, Fraction(2, 15)),
+        (50, Fraction(1, 6)),
+    ]
+    assert [number for number, _ in shown(pace, "blend")] == [10 * n for n in range(12)]
+
+
+@pytest.mark.parametrize("speed", ["1", "0.5"])
+def test_three_times_as_many_frames(speed: str, tmp_path: Path) -> None:
+    source = make(Recipe(frames=5, times=lambda i: Fraction(i * i * 40, 1000), ticks=1000), tmp_path)
+    made = times(shared(source, tmp_path, Finish(speed=Fraction(speed), factor=3, between="flow")))
+    old = [time / float(speed) for time in times(source)]
+    assert made[::3] == pytest.approx(old, abs=1e-4)
+    assert len(made) == 15
+    assert made[4] == pytest.approx(old[1] + (old[2] - old[1]) / 3, abs=1e-3)
 
 
 OPTIONS: dict[str, dict[str, Any]] = {

@@ -313,6 +313,23 @@ def test_an_asked_script_runs_with_its_values(host: Any, args: str, amount: int)
     assert opened().names("script") == ["brighter"]
 
 
+def test_what_a_script_paints_on_its_own_is_not_taken_for_ours(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ADetailer paints a face with a copy of the request, whose runner is a copy of ours without ADetailer itself."""
+
+    def detail(p: Any, pp: Any, *_: Any) -> None:
+        inner = copy.copy(p)
+        inner._scripts = copy.copy(p.scripts)
+        inner._scripts.alwayson_scripts = []
+        inner.seed, inner.batch_size = [99], 1
+        pp.image = host.processing.process_images(inner).images[0]
+
+    (script,) = [one for one in host.scripts.scripts_img2img.alwayson_scripts if one.title() == "Brighter"]
+    monkeypatch.setattr(script, "postprocess_image", detail)
+    painted = opened().inpaint(job(sampling=replace(PLAIN, scripts='{"Brighter": {"args": []}}')))
+    assert [one.seed for one in painted] == [3, 4]
+    assert not np.array_equal(painted[0].picture, opened().inpaint(job())[0].picture)
+
+
 def test_a_script_that_drops_pictures_is_found_out(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     encode = host.processing._encode
     monkeypatch.setattr(host.processing, "_encode", lambda p: encode(p)[:1])
@@ -482,3 +499,34 @@ def test_a_project_painted_in_a_host_is_finished_without_one(footage: dict[str, 
     assert (folder / "master.mp4").exists()
     with pytest.raises(EngineError, match="inside a running Stable Diffusion WebUI"):
         edit(folder, footage, {"inpaint.engine": "webui", "inpaint.prompt": "a hat"})
+
+
+class Restorer:
+    """As the host's: gives the very picture back when its weights cannot be loaded."""
+
+    def __init__(self, name: str, does: str) -> None:
+        self._name, self._does = name, does
+
+    def name(self) -> str:
+        return self._name
+
+    def restore(self, np_image: np.ndarray) -> np.ndarray:
+        if self._does == "fails":
+            raise RuntimeError("no detector\nmore")
+        return np_image if self._does == "not loaded" else 255 - np_image
+
+
+def test_faces_are_restored_by_the_hosts_own(host: Any) -> None:
+    host.shared.face_restorers[:] = [
+        Restorer("GFPGAN", "inverts"),
+        Restorer("CodeFormer", "not loaded"),
+        Restorer("X", "fails"),
+    ]
+    engine = opened()
+    assert engine.names("face restorer") == ["GFPGAN", "CodeFormer", "X"]
+    assert (engine.upscale(FRAME, "GFPGAN", 1) == 255 - FRAME).all()
+    with pytest.raises(EngineError, match="face restorer CodeFormer could not be loaded"):
+        engine.upscale(FRAME, "CodeFormer", 1)
+    with pytest.raises(EngineError, match=r"face restorer X failed: no detector$"):
+        engine.upscale(FRAME, "X", 1)
+    assert idle(host)

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 
 from ..alignment import agreeing, aligned
-from ..errors import EngineError
 from ..filling import Choices, Taste, montage, smooth_fill, with_grain
 from ..model import Frame
 from ..pools import Threads
+from ..upscalers import Upscalers
 from . import MULTIPLES, InpaintJob, Painted, Sampling
 
 METHODS = ((cv2.INPAINT_TELEA, "Telea 2004"), (cv2.INPAINT_NS, "Navier-Stokes, Bertalmio 2001"))
@@ -31,11 +31,13 @@ class Builtin:
     name = "builtin"
     multiple = MULTIPLES["builtin"]
 
-    def __init__(self) -> None:
+    def __init__(self, weights: str = "") -> None:
+        """`weights`: a file or folder of upscalers."""
+        self._upscalers = Upscalers(weights)
         self._last: tuple[InpaintJob, Choices | None] | None = None
 
     def names(self, kind: str) -> list[str]:
-        return ["Lanczos"] if kind == "upscaler" else []
+        return self._upscalers.names() if kind == "upscaler" else []
 
     def prepared(self, sampling: Sampling | None = None) -> AbstractContextManager[tuple[str, ...]]:
         return nullcontext(())
@@ -63,10 +65,7 @@ class Builtin:
         return choices
 
     def upscale(self, frame: Frame, model: str, scale: float) -> Frame:
-        if model != "Lanczos":
-            raise EngineError(f"The built-in engine has no upscaler {model!r}, only Lanczos.")
-        size = (round(frame.shape[1] * scale), round(frame.shape[0] * scale))
-        return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_LANCZOS4), np.uint8)
+        return self._upscalers.upscale(frame, model, scale)
 
 
 def _painted(job: InpaintJob, hole: np.ndarray, choices: Choices | None, seed: int) -> Painted:

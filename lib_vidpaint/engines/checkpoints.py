@@ -34,7 +34,7 @@ def choose(asked: str, known: Sequence[Checkpoint], current: Checkpoint | None) 
     if asked != AUTO:
         names = [one.name for one in known]
         return known[names.index(one_of("checkpoint", asked, names))], ""
-    favourites = [one for one in known if FAVOURITE in _letters(one.name) and "inpaint" in _letters(one.name)]
+    favourites = [one for one in known if FAVOURITE in letters(one.name) and "inpaint" in letters(one.name)]
     if favourites:
         return favourites[0], ""
     if current and for_inpainting(current.file):
@@ -50,14 +50,14 @@ def choose(asked: str, known: Sequence[Checkpoint], current: Checkpoint | None) 
     )
 
 
-def one_of(kind: str, asked: str, known: Iterable[str]) -> str:
-    """`asked` if it is known. Raises EngineError that names what comes near: the host would take another in silence."""
+def one_of(kind: str, asked: str, known: Iterable[str], where: str = "The WebUI") -> str:
+    """`asked` if it is known `where`. Raises EngineError that names what comes near: a host would take another in silence."""
     names = list(known)
     if asked in names:
         return asked
     near = difflib.get_close_matches(asked, names, 3, 0.5) or [name for name in names if asked.lower() in name.lower()]
     hint = f"near it are {', '.join(near[:3])}" if near else f"there are {', '.join(names[:12]) or 'none'}"
-    raise EngineError(f"The WebUI has no {kind} {asked!r}: {hint}.")
+    raise EngineError(f"{where} has no {kind} {asked!r}: {hint}.")
 
 
 def for_inpainting(file: Path, only_sd1: bool = False) -> bool:
@@ -65,22 +65,22 @@ def for_inpainting(file: Path, only_sd1: bool = False) -> bool:
 
     A `.ckpt` is a pickle, which is not opened here: its name decides.
     """
-    header = _header(file)
-    if header is None:
+    table = header(file)
+    if table is None:
         return "inpaint" in file.stem.lower() and not (only_sd1 and "xl" in file.stem.lower())
-    if only_sd1 and not any(name.startswith("cond_stage_model.transformer.") for name in header):
+    if only_sd1 and not any(name.startswith("cond_stage_model.transformer.") for name in table):
         return False
-    return header.get(FIRST_LAYER, {}).get("shape", [0, 0])[1:2] == [9]
+    return table.get(FIRST_LAYER, {}).get("shape", [0, 0])[1:2] == [9]
 
 
 def native_size(file: Path) -> int:
     """The side in pixels of the pictures that a model of this file was trained on: 1024 for SDXL, else 512."""
-    header = _header(file)
-    sdxl = "xl" in file.stem.lower() if header is None else any(name.startswith("conditioner.") for name in header)
+    table = header(file)
+    sdxl = "xl" in file.stem.lower() if table is None else any(name.startswith("conditioner.") for name in table)
     return 1024 if sdxl else 512
 
 
-def _header(file: Path) -> dict[str, dict[str, list[int]]] | None:
+def header(file: Path) -> dict[str, dict[str, list[int]]] | None:
     """The table of a .safetensors file (its length in 8 bytes, then JSON), None when it is not one."""
     if file.suffix.lower() != ".safetensors":
         return None
@@ -92,5 +92,6 @@ def _header(file: Path) -> dict[str, dict[str, list[int]]] | None:
         return None
 
 
-def _letters(name: str) -> str:
+def letters(name: str) -> str:
+    """The letters and digits of a name, small."""
     return re.sub("[^a-z0-9]", "", name.lower())

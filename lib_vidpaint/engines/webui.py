@@ -1,6 +1,7 @@
 """The engine inside AUTOMATIC1111's WebUI and Forge: their img2img paints our crops, in their process, without HTTP.
 
-With turns.py (queue and buttons) and forge.py (models) all of the library that imports the host. What it keeps to:
+With turns.py (queue and buttons), forge.py (models), host_upscalers.py and host_words.py all of the library that imports
+the host. What it keeps to:
 - The host is ours for one job (a batch of one keyframe) at a time, under its queue lock, so other work gets its turn.
 - The user's options, outputs and last prompt are afterwards what they were before.
 - The host takes something else in silence for a name it does not know, and only prints that an upscaler failed: both are
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from modules import modelloader, processing, scripts, sd_models, sd_samplers, sd_vae, shared
@@ -27,8 +28,10 @@ from PIL import Image
 from ..crops import resized, working_size
 from ..errors import Cancelled, EngineError, Skipped
 from ..model import Frame
-from . import MULTIPLES, InpaintJob, Painted, Sampling
+from . import MULTIPLES, InpaintJob, Painted, Sampling, fitted, references
 from .checkpoints import Checkpoint, choose, native_size, one_of
+from .host_upscalers import face_restorers, said, upscaled, upscalers
+from .host_words import words_for
 from .turns import turn
 
 try:
@@ -42,7 +45,6 @@ except ImportError:  # no Forge, or a relative of it whose checkpoint is an over
 
 # The UNet halves the latent, an 8th of the picture, three times: 64 keeps its two halves of one size on every model.
 MULTIPLE = MULTIPLES["webui"]
-PASSES = 3  # of an upscaler until the picture is large enough, as in the host
 FORGE = Forge(shared.opts) if Forge else None
 LOADED = ("sd_checkpoint_hash",)  # options that a load of a checkpoint writes even where it is told to write none
 FILLS = ("fill", "original", "latent noise", "latent nothing")
@@ -57,14 +59,19 @@ class Plan:
     native: int
     scripts: Mapping[str, Sequence[Any]]
     warnings: tuple[str, ...]
+    reference: references.Shown | None = None
 
 
 class Capture(scripts.ScriptRunner):
-    """A private runner: it runs the scripts that were asked for and keeps each picture before the host pastes it back."""
+    """A private runner: it runs the scripts that were asked for and keeps each picture before the host pastes it back.
+
+    Only those of its `request`: a script may paint others meanwhile, as ADetailer does, with a copy of this runner.
+    """
 
     def __init__(self, include: Sequence[Any]) -> None:
         super().__init__()
         self.scripts, self.alwayson_scripts = list(include), list(include)
+        self.request: Any = None
         self.pictures: list[Frame] = []
 
     def process(self, p: Any) -> None:
@@ -83,7 +90,8 @@ class Capture(scripts.ScriptRunner):
 
     def postprocess_image(self, p: Any, pp: Any, *rest: Any) -> None:
         super().postprocess_image(p, pp, *rest)
-        self.pictures.append(np.asarray(pp.image.convert("RGB"), np.uint8))
+        if p is self.request:
+            self.pictures.append(np.asarray(pp.image.convert("RGB"), np.uint8))
 
 
 class WebUI:
@@ -105,7 +113,9 @@ class WebUI:
             "scheduler": lambda: [one.label for one in sd_schedulers.schedulers] if sd_schedulers else [],
             "style": lambda: list(shared.prompt_styles.styles),
             "script": lambda: list(alwayson_scripts()),
-            "upscaler": lambda: [one.name for one in shared.sd_upscalers if one.name != "None"],
+            "upscaler": lambda: list(upscalers()),
+            "face restorer": lambda: list(face_restorers()),
+            "reference": lambda: references.available(alwayson_scripts()),
         }
         return list(found[kind]()) if kind in found else []
 
@@ -142,7 +152,7 @@ class WebUI:
         with turn("Video Inpaint"):
             pictures, infotexts = self._paint(job, self._plan)
         height, width = job.mask.shape
-        pictures = (resized(picture, (width, height)) for picture in pictures)
+        pictures = [fitted(self, picture, (width, height), job.sampling.upscaler) for picture in pictures]
         return [Painted(*one) for one in zip(pictures, job.seeds, infotexts)]
 
     def _paint(self, job: InpaintJob, plan: Plan) -> tuple[list[Frame], list[str]]:
@@ -153,9 +163,9 @@ class WebUI:
             overrides["save_init_img"] = False  # it would put every crop among the user's outputs
         size = working_size(job.mask.shape[1], job.mask.shape[0], plan.sampling.resize, plan.native, MULTIPLE)
         with kept(overrides), closing(request(job, plan, size, overrides)) as p:
-            capture, args = asked_scripts(plan.scripts)
+            capture, args = asked_scripts(shown_scripts(plan, job))
             p.is_api = True  # before the scripts: else the page's own sampler, seed and refiner scripts overwrite p
-            p.scripts = capture
+            p.scripts, capture.request = capture, p
             p.script_args = args
             try:
                 processed = FORGE.process(processing.process_images, p) if FORGE else processing.process_images(p)
@@ -180,20 +190,12 @@ class WebUI:
             raise Skipped
 
     def upscale(self, frame: Frame, model: str, scale: float) -> Frame:
-        names = self.names("upscaler")
-        upscaler = [one for one in shared.sd_upscalers if one.name != "None"][
-            names.index(one_of("upscaler", model, names))
-        ]
-        size = (round(frame.shape[1] * scale), round(frame.shape[0] * scale))
         with turn("Video Inpaint: upscaling"), self._weights_kept():
-            picture = Image.fromarray(frame)
-            for _ in range(PASSES):
-                larger = enlarged(upscaler, picture, scale)
-                grown, picture = larger.size != picture.size, larger
-                if not grown or (picture.width >= size[0] and picture.height >= size[1]):
-                    break
-        exact = picture if picture.size == size else picture.resize(size, Image.Resampling.LANCZOS)
-        return np.array(exact.convert("RGB"), np.uint8)
+            return upscaled(frame, model, scale)
+
+    def describe(self, picture: Frame, how: Literal["clip", "deepbooru"]) -> str:
+        with turn("Video Inpaint: describing"):
+            return words_for(picture, how)
 
     @contextmanager
     def _weights_kept(self) -> Iterator[None]:
@@ -256,6 +258,8 @@ def checked(sampling: Sampling) -> Plan:
         one_of("schedule type", sampling.scheduler, (one.label for one in sd_schedulers.schedulers))
     if sampling.vae:
         one_of("VAE", sampling.vae, vae_names())
+    if sampling.upscaler != "Lanczos":
+        one_of("upscaler", sampling.upscaler, upscalers())
     for style in style_names(sampling.styles):
         one_of("style", style, shared.prompt_styles.styles)
     known = known_checkpoints()
@@ -268,7 +272,9 @@ def checked(sampling: Sampling) -> Plan:
     current = next((one for one in known if one.name == current_checkpoint()), None)
     checkpoint, warning = choose(sampling.checkpoint, known, current)
     native = native_size(checkpoint.file)
-    return Plan(sampling, checkpoint, native, script_values(sampling.scripts), (warning,) if warning else ())
+    given, warnings = script_values(sampling.scripts), (warning,) if warning else ()
+    reference = None if sampling.reference == "off" else references.way(sampling.reference, alwayson_scripts())
+    return Plan(sampling, checkpoint, native, given, warnings, reference)
 
 
 def style_names(text: str) -> list[str]:
@@ -317,6 +323,15 @@ def script_values(text: str) -> dict[str, list[Any]]:
     return values
 
 
+def shown_scripts(plan: Plan, job: InpaintJob) -> dict[str, Sequence[Any]]:
+    """The scripts of a plan, with the job's reference as the last unit that the user's ControlNet arguments leave free."""
+    if plan.reference is None or job.reference is None:
+        return dict(plan.scripts)
+    given = list(plan.scripts.get(references.SCRIPT, ()))
+    unit = plan.reference.unit(job.reference, plan.sampling.reference_weight)
+    return {**plan.scripts, references.SCRIPT: [*given, unit]}
+
+
 def asked_scripts(values: Mapping[str, Sequence[Any]]) -> tuple[Capture, tuple[Any, ...]]:
     """A runner with these scripts and the arguments of all: theirs as given, and as the page has them where nothing is."""
     included = [alwayson_scripts()[title] for title in values]
@@ -326,22 +341,3 @@ def asked_scripts(values: Mapping[str, Sequence[Any]]) -> tuple[Capture, tuple[A
         defaults = [control.value for control in script.controls or []]
         args[script.args_from : script.args_to] = [*given, *defaults[len(given) :]][:room]
     return Capture(included), tuple(args)
-
-
-def enlarged(upscaler: Any, picture: Image.Image, scale: float) -> Image.Image:
-    """One pass of an upscaler of the host. Raises EngineError where the host goes on with the picture as it was."""
-    upscaler.scaler.scale = scale  # what Lanczos and Nearest read
-    try:
-        larger = upscaler.scaler.do_upscale(picture, upscaler.data_path)
-    except Exception as error:
-        raise EngineError(f"The upscaler {upscaler.name} failed: {said(error)}") from error
-    if shared.state.interrupted:
-        raise Cancelled
-    if larger is picture:
-        raise EngineError(f"The upscaler {upscaler.name} could not be loaded: the WebUI's console says why.")
-    return larger
-
-
-def said(error: Exception) -> str:
-    """What an exception of the host says, in one line."""
-    return str(error).partition("\n")[0] or type(error).__name__

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..clip import Clip, open_clip
 from ..errors import MaskError
-from ..folders import numbers_of
+from ..folders import masks_in, numbers_of
 from ..model import Mask, VideoInfo
 from ..orientation import as_stored, upright
 from ..pictures import decoded, mask_in
@@ -34,13 +34,40 @@ HAZE_SHARE = 0.005
 
 @dataclass(frozen=True)
 class Given:
-    """A user's masks, opened. `still` is the one mask for every frame, `clip` the moving ones."""
+    """A user's masks, opened. `still` is the one mask for every frame, `clip` the moving ones; `numbers` are those in the
+    names of masks that have gaps."""
 
     name: str
     lossy: bool
     still: Mask | None = None
     clip: Clip | None = None
     use_alpha: bool = False
+    numbers: tuple[int, ...] = ()
+
+    def places(self, frames: int, count: int, missing: str) -> list[int | None]:
+        """For every frame the place of its mask among the `count` moving ones; None where nothing is masked. A frame
+        without one has the last before it, or the first, where `missing` is hold."""
+        own = self._own(frames) if self.numbers else {place: place for place in range(count)}
+        found: list[int | None] = []
+        held = 0 if missing == "hold" else None
+        for frame in range(frames):
+            place = own.get(frame, held)
+            held = place if missing == "hold" else None
+            found.append(place)
+        return found
+
+    def _own(self, frames: int) -> dict[int, int]:
+        """The place of the mask of each frame that has one. Raises MaskError when they are no frames of the video."""
+        first, last = self.numbers[0], self.numbers[-1]
+        start = 0 if first == 0 else 1
+        if first > 1 and last != frames:
+            raise MaskError(
+                f"The masks in {self.name} begin at number {first} and have gaps: is their first frame 0 or 1? "
+                "Add its mask, black where nothing changes there."
+            )
+        if last - start >= frames:
+            raise MaskError(f"{self.name} has a mask for frame {last - start}, but the video has {frames} frames.")
+        return {number - start: place for place, number in enumerate(self.numbers)}
 
     def read(self, info: VideoInfo) -> Iterator[Mask]:
         """The moving masks in order, stored as the source is."""
@@ -76,21 +103,19 @@ def open_given(given: str, info: VideoInfo, span: tuple[Fraction, Fraction | Non
     path = Path(given)
     if path.suffix.lower() in STILL and path.is_file():
         return Given(path.name, lossy=path.suffix.lower() in {".jpg", ".jpeg"}, still=_still(path, info))
-    clip = open_clip(path, info.fps, span)
-    if path.is_dir():
-        _check_numbers(path)
-    opened = Given(path.name, lossy=clip.info.codec not in LOSSLESS, clip=clip)
-    return Given(opened.name, opened.lossy, clip=clip, use_alpha=_has_real_alpha(clip))
+    clip = open_clip(path, info.fps, span, masks=True)
+    numbers = _numbers(path) if path.is_dir() else ()
+    return Given(
+        path.name, clip.info.codec not in LOSSLESS, clip=clip, use_alpha=_has_real_alpha(clip), numbers=numbers
+    )
 
 
-def _check_numbers(folder: Path) -> None:
-    """Raises MaskError when masks numbered by frame leave out some: by their order they would go to the wrong frames."""
-    numbers = numbers_of(folder)
-    gap = next(((a, b) for a, b in pairwise(numbers) if b != a + 1), None)
-    if gap:
-        raise MaskError(
-            f"The masks in {folder.name} go from number {gap[0]} to {gap[1]}: give one for every frame, numbered without a gap."
-        )
+def _numbers(folder: Path) -> tuple[int, ...]:
+    """The numbers of the masks in a folder when they leave out some, else none: they go to the frames in their order."""
+    numbers = numbers_of(masks_in(folder))
+    if len(set(numbers)) < len(numbers):
+        raise MaskError(f"{folder.name} has several masks with one number: keep one for every frame.")
+    return tuple(numbers) if any(b != a + 1 for a, b in pairwise(numbers)) else ()
 
 
 def look(given: Given, info: VideoInfo, floor: int, invert: bool, progress: Progress | None = None) -> Look:
@@ -113,7 +138,13 @@ def check(given: Given, found: Look, frames: int, missing: str) -> list[str]:
     """Sentences of warning about masks that can be used. Raises MaskError for those that cannot."""
     if found.fullest == 0:
         raise MaskError(f"{given.name} marks nothing: paint white what should change (or set mask.invert on).")
-    if given.clip and found.count > frames:
+    if given.numbers and missing == "error":
+        a, b = next((a, b) for a, b in pairwise(given.numbers) if b != a + 1)
+        raise MaskError(
+            f"The masks in {given.name} go from number {a} to {b}: give one for every frame, or set mask.missing to hold "
+            "(repeat the last) or empty."
+        )
+    if given.clip and not given.numbers and found.count > frames:
         raise MaskError(
             f"{given.name} has {found.count} masks but the video has {frames} frames: cut it to the video's length."
         )

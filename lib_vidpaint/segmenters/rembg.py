@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import threading
 from collections.abc import Iterator
@@ -14,11 +13,11 @@ import numpy as np
 
 from ..errors import MaskError
 from ..model import Frame, Mask
+from ..requirements import lacking
 from . import Options, Shot
 from .places import in_models
 
 CUSTOM = ("u2net_custom", "dis_custom", "ben_custom")
-INSTALL = "pip install 'vidpaint[rembg]' (in a WebUI: pip install onnxruntime pymatting pooch, then pip install --no-deps rembg)"
 _lock = threading.Lock()
 
 
@@ -57,9 +56,8 @@ def open_session(name: str, file: str = "") -> Any:
 
     Raises MaskError when the package is missing, the name unknown, or the model cannot be had.
     """
-    for package in ("onnxruntime", "rembg"):
-        if importlib.util.find_spec(package) is None:
-            raise MaskError(f"The package {package} is not installed, so rembg cannot find masks: {INSTALL}.")
+    if off := lacking("rembg"):
+        raise MaskError(off)
     sessions = importlib.import_module("rembg.sessions")
     names = sorted(set(sessions.sessions_names) - {"sam"})
     if name not in names:

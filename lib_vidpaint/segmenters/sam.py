@@ -7,7 +7,6 @@ SAM as box, points and rough mask, and SAM's answer counts while both agree on w
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from ..blending import Floats
 from ..errors import MaskError
 from ..model import Mask
 from ..plates import Plates
+from ..requirements import lacking
 from ..tracking import followed
 from . import Options, Picture, Shot
 from .places import in_models
@@ -95,11 +95,8 @@ def load_predictor(file: Path) -> Any:
 
     Only tensors are read from it, so a file made to run code does nothing. Raises MaskError.
     """
-    for package in ("torch", "torchvision", "segment_anything"):
-        if importlib.util.find_spec(package) is None:
-            raise MaskError(
-                f"The package {package} is not installed, so SAM cannot find masks: pip install 'vidpaint[sam]'."
-            )
+    if off := lacking("sam"):
+        raise MaskError(off)
     torch, sam = (importlib.import_module(name) for name in ("torch", "segment_anything"))
     try:
         weights = torch.load(file, map_location="cpu", weights_only=True)

@@ -2,8 +2,9 @@
 
 Reads the source and the patches, and what enhance found for whole frames. Writes master.mp4 (exact: every sample outside
 the region, every timestamp and every audio packet is the source's; master.mkv where MP4 cannot hold the sound) and
-share.mp4, the copy for people; and render.json, what could not be kept. Speed, frame rate, filters and corrections of the
-whole frame are for the share copy alone, and the receipt names them.
+share.mp4, the copy for people; and render.json, what could not be kept; with `refine.frame` large.mp4, a larger copy for
+people, drawn by upscalers frame by frame in large/000042.mp4, which are removed when it is there. Speed, frame rate,
+filters and corrections of the whole frame are for copies alone, and the receipt names them.
 """
 
 from __future__ import annotations
@@ -18,27 +19,28 @@ from ..atomic import free_bytes
 from ..chains import Step
 from ..clip import Clip
 from ..encode import ShareCodec, master_encoding
-from ..enhancing import WHOLE, CubeTake, Look, cube_in_force, enhanced_frame, has_cube, read_light
-from ..errors import ProjectError, SettingsError
-from ..filters import parsed, split, tried
-from ..groups import LIGHT, PATCHES, RENDER, SHARE, Render, read_render
-from ..items import File, Item, Take
-from ..light import Curve
+from ..errors import ProjectError
+from ..filters import parsed, split
+from ..finishing import copy_item, ended_by, finish, frame_rate
+from ..groups import LARGE, PATCHES, RENDER, SHARE, Render, read_render
+from ..items import File, Item
+from ..large import large_copy
 from ..model import to_json
 from ..patching import patches_in_force
-from ..planes import Planes
 from ..provenance import statement
 from ..regions import REGION, read_regions
-from ..render import Edited, edited_frames, render
-from ..settings import get, knob, shown, walk
-from ..sharing import Between, Finish
+from ..render import edited_frames, render
+from ..settings import knob
 from ..sizes import master_bytes, most_bytes, words
+from ..timing import Between
 
 if TYPE_CHECKING:
     from ..pipeline import Run
 
 SPARE = 200 << 20
 MASTERS = "master.mp4", "master.mkv"
+TOUCHING = "assemble.speed", "assemble.fps", "assemble.filters", "assemble.raw"
+"""Settings of this stage that touch every pixel or every time of the share copy."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,9 @@ class AssembleSettings:
         label="Constant frame rate",
     )  # fmt: skip
     between: Between = knob(
-        "nearest", "Where the constant rate falls between two frames: the nearer one, or both mixed."
+        "nearest",
+        "Where the constant rate falls between two frames: the nearer one, both mixed (blend), or what moves put where it is "
+        "by then (flow: slow, smooth).",
     )
     filters: str = knob(
         "", "FFmpeg's filters for the copy for people, in a row, such as: unsharp=5:5:0.8, vignette. Those that read files "
@@ -75,17 +79,7 @@ class AssembleSettings:
     @property
     def rate(self) -> Fraction | None:
         """`fps` as a number, None where frames keep their times. Raises SettingsError."""
-        if not self.fps.strip():
-            return None
-        try:
-            rate = Fraction(self.fps)
-        except (ValueError, ZeroDivisionError):
-            rate = Fraction(0)
-        if not 1 <= rate <= 240:
-            raise SettingsError(
-                f"assemble.fps: {self.fps!r} is not a frame rate from 1 to 240 such as 30 or 24000/1001."
-            )
-        return rate
+        return frame_rate(self.fps, "assemble.fps")
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -98,7 +92,9 @@ def assemble(run: Run) -> None:
     settings, clip = run.settings.assemble, run.clip
     patches = patches_in_force(run.project)
     takes = (File(REGION), File(PATCHES), *(File(patch.file) for patch in patches))
-    note, ended = statement(run.engine_name, patches, read_regions(run.project)), ended_by(run)
+    note = statement(run.engine_name, patches, read_regions(run.project))
+    ended = ended_by(run, SHARE, TOUCHING) if settings.share else ()
+    ended += ended_by(run, LARGE, ("refine.frame",)) if run.settings.refine.frame > 1 else ()
 
     def exact() -> list[Item]:
         facts = Item((RENDER,), takes, (master, run.source_digest, note, ended))
@@ -121,54 +117,11 @@ def assemble(run: Run) -> None:
     master = "" if settings.master == "off" else master_name(clip)
     if master and run.due(exact()[1], write) and not _fits(run, settings.master == "on"):
         master = ""
-    items = [*exact(), *([_shared(run, takes, note)] if settings.share else [])]
+    items = [*exact(), *([copy_item(run, SHARE, note)] if settings.share else [])]
     files = [file for item in items for file in item.makes]
     run.build_due(items, write)
     run.drop({*MASTERS, SHARE}.difference(files))
-
-
-def _shared(run: Run, takes: tuple[Take, ...], note: str) -> Item:
-    """The share copy, made from all that it has beyond the master."""
-    settings, look = run.settings.assemble, frame_look(run)
-    how = replace(settings, master="auto", share=True)
-    light = (File(LIGHT),) if run.settings.enhance.scope == "frame" else ()
-    return Item((SHARE,), (*takes, *light, CubeTake(look.lut)), (how, look, run.source_digest, note))
-
-
-def frame_look(run: Run) -> Look:
-    """The corrections that every pixel of the share copy gets; none where they stay in the region."""
-    settings = run.settings.enhance
-    return replace(settings.look, lut=has_cube(run)) if settings.scope == "frame" else Look()
-
-
-def finish(run: Run) -> Finish:
-    """What the share copy has beyond the master; filters are tried on the first frame. Raises SettingsError."""
-    settings, look, info = run.settings.assemble, frame_look(run), run.clip.info
-    steps = settings.steps
-    size = tried(steps, run.clip, "assemble.raw" if settings.raw else "assemble.filters") if steps else None
-    automatic = run.settings.enhance.scope == "frame" and run.project.path(LIGHT).exists()
-    lights = read_light(run) if automatic else []
-    table = cube_in_force(run) if look.lut else None
-
-    def correct(frame: Edited) -> Planes:
-        light = lights[frame.index] if lights else Curve()
-        return enhanced_frame(frame.source, frame.result, info, look, light, table)
-
-    return Finish(
-        settings.crf, settings.codec, Fraction(str(settings.speed)), settings.sound == "keep", settings.rate,
-        settings.between, steps, size, None if look.neutral and not lights else correct,
-    )  # fmt: skip
-
-
-def ended_by(run: Run) -> tuple[str, ...]:
-    """What of the settings touches every pixel or every time of the share copy; the master has none of it."""
-    settings, names = run.settings, ["assemble.speed", "assemble.fps", "assemble.filters", "assemble.raw"]
-    if settings.enhance.scope == "frame":
-        names += [f"enhance.{name}" for name in (*WHOLE, "lut")]
-    on = [leaf for leaf in walk(type(settings)) if leaf.path in names and get(settings, leaf.path) != leaf.default]
-    said = [f"{leaf.path} = {shown(get(settings, leaf.path))}" for leaf in on if not leaf.knob.path]
-    said += ["enhance.lut"] if "enhance.lut" in names and has_cube(run) else []
-    return tuple(f"{words} in {SHARE} (the master is exact)" for words in said) if settings.assemble.share else ()
+    large_copy(run, note)
 
 
 def master_name(clip: Clip) -> str:

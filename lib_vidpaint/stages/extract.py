@@ -19,16 +19,15 @@ import cv2
 import numpy as np
 
 from .. import mask_checks
-from ..items import Alphas, File, Item, SourceFrames, frame_file, read_alpha, read_white, white_file
+from ..clip import read_planes_of
+from ..items import Alphas, File, Item, SourceFrames, frame_file, read_white, white_file
 from ..mask_checks import Doubt
 from ..model import Box, Color, Frame, Mask
 from ..orientation import upright
-from ..pictures import encode_jpeg, encode_png
+from ..pictures import encode_jpeg, encode_png, shrunk
 from ..planes import Planes, view
-from ..pools import Threads
-from ..regions import alpha_white
+from ..regions import ALPHA_SMALL, alpha_white
 from ..settings import knob
-from ..shots import ShotDetector
 from ..survey import PROXY
 
 if TYPE_CHECKING:
@@ -93,13 +92,15 @@ def extract(run: Run) -> None:
         run.each(whites, white_picture, "alpha white")
         run.sweep("white", {item.makes[0] for item in whites})
 
-    takes = File(PROXY), Alphas(0, count, whole)
+    takes = File(PROXY), File(ALPHA_SMALL)
     sheets = [f"sheets/{name}.jpg" for name in ("original", "alpha", "white")] if settings.sheets else []
+    seen: dict[int, mask_checks.Pair] = {}
+    if settings.checks:
+        run.build(Item((mask_checks.CHECKS,), takes, (run.survey.cuts,)), lambda path: _write_checks(run, seen, path))
     if sheets:
         whites = (File(white_file(i)) for i in sampled(count))
-        run.build(Item(tuple(sheets), (*takes, *whites), (gamma,)), lambda *paths: _write_sheets(run, paths))
+        run.build(Item(tuple(sheets), (*takes, *whites), (gamma,)), lambda *paths: _write_sheets(run, seen, paths))
     if settings.checks:
-        run.build(Item((mask_checks.CHECKS,), takes), lambda path: _write_checks(run, path))
         if found := mask_checks.doubts(run.project):
             sheets.append(DOUBTFUL)
             run.build(
@@ -110,11 +111,18 @@ def extract(run: Run) -> None:
     run.sweep("sheets", sheets)
 
 
-def _write_sheets(run: Run, paths: Sequence[Path]) -> None:
+def _pairs(run: Run, wanted: Sequence[int] | None = None) -> Iterator[mask_checks.Pair]:
+    """Small pictures of frames with their alpha; all, or those `wanted` (rising)."""
+    alphas = enumerate(read_planes_of(run.project.path(ALPHA_SMALL)))
+    chosen = (planes.arrays[0] for index, planes in alphas if wanted is None or index in wanted)
+    return zip(run.survey.frames(wanted), chosen, strict=True)
+
+
+def _write_sheets(run: Run, seen: dict[int, mask_checks.Pair], paths: Sequence[Path]) -> None:
+    """`seen` holds the pictures when the masks were just checked."""
     wanted = sampled(len(run.survey.pts))
     cells: list[list[Frame]] = [[], [], []]
-    for index, frame in zip(wanted, run.survey.frames(wanted)):
-        alpha = read_alpha(run, index)
+    for index, (frame, alpha) in seen.items() or zip(wanted, _pairs(run, wanted)):
         for row, picture in zip(cells, (frame, alpha, read_white(run, index, alpha))):
             row.append(_cell(upright(picture, run.clip.info.rotation)))
         run.progress.step("sheets", len(cells[0]), len(wanted))
@@ -122,27 +130,26 @@ def _write_sheets(run: Run, paths: Sequence[Path]) -> None:
         path.write_bytes(encode_jpeg(contact_sheet(pictures)))
 
 
-def _write_checks(run: Run, path: Path) -> None:
-    info, count = run.clip.info, len(run.survey.pts)
-    shots, found = ShotDetector(info.fps), []
+def _write_checks(run: Run, seen: dict[int, mask_checks.Pair], path: Path) -> None:
+    """Keeps in `seen` what the sheets show, so that they need no look of their own."""
+    found, wanted = [], set(sampled(len(run.survey.pts)))
 
     def clip() -> Iterator[mask_checks.Pair]:
-        alphas = Threads().map(lambda index: read_alpha(run, index), range(count))
-        for frame, alpha in zip(run.survey.frames(), alphas):
-            shots.add(frame)
-            yield frame, _reduced(alpha, frame.shape[1], frame.shape[0])
+        for index, (frame, alpha) in enumerate(_pairs(run)):
+            if index in wanted:
+                seen[index] = frame, alpha.copy()
+            yield frame, alpha
 
     for measures in mask_checks.measures(clip()):
         found.append(measures)
-        run.progress.step("checking the masks", len(found), count)
-    path.write_bytes(mask_checks.table(found, mask_checks.doubts_in(found, shots.starts, info.fps)))
+        run.progress.step("checking the masks", len(found), len(run.survey.pts))
+    path.write_bytes(mask_checks.table(found, mask_checks.doubts_in(found, run.survey.cuts, run.clip.info.fps)))
 
 
 def _write_doubtful(run: Run, doubts: Sequence[Doubt], path: Path) -> None:
     shown = {doubts[at].frame: doubts[at] for at in sampled(len(doubts))}
     cells = []
-    for (index, doubt), frame in zip(shown.items(), run.survey.frames(list(shown))):
-        alpha = _reduced(read_alpha(run, index), frame.shape[1], frame.shape[0])
+    for (index, doubt), (frame, alpha) in zip(shown.items(), _pairs(run, list(shown))):
         picture = upright(outlined(frame, alpha), run.clip.info.rotation)
         cells.append(labelled(_cell(picture, WIDE_CELL), f"{index}  {doubt.reason}"))
     path.write_bytes(encode_jpeg(contact_sheet(cells, WIDE_COLUMNS)))
@@ -164,9 +171,5 @@ def labelled(picture: Frame, text: str) -> Frame:
 
 
 def _cell(picture: Frame, width: int = CELL_WIDTH) -> Frame:
-    small = _reduced(picture, width, max(1, round(picture.shape[0] * width / picture.shape[1])))
+    small = shrunk(picture, (width, max(1, round(picture.shape[0] * width / picture.shape[1]))))
     return small if small.ndim == 3 else np.repeat(small[:, :, None], 3, axis=2)
-
-
-def _reduced(picture: Frame, width: int, height: int) -> Frame:
-    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

@@ -4,141 +4,42 @@ Reads keyframes/, selection.json (a keyframe to be redone gets new seeds, and th
 given there), and for an engine that looks at them the donors: up to 12 other moments of the shot that show what the
 region hides. Writes donors.json, which says what those are, and candidates/000042/03.png: the crop as the engine
 painted it, upright, with its seed and parameters in the PNG as the WebUI writes them. Candidates are kept when
-keyframes move away and are used again when they come back.
+keyframes move away and are used again when they come back. Where the settings ask for it also described/000042.txt (what
+the engine says a keyframe shows), sheets.json (which keyframes are painted together), guides.json (which candidate a
+keyframe was shown) and previews/000042.png (a quick picture of every keyframe, which is no candidate).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from ..batches import Batches, Told, unshared
 from ..candidates import candidate_png
-from ..crops import Crop
-from ..donations import Donated, DonorFrames, lenders, tell_unseen
-from ..donors import Lenders
-from ..engines import SEES_DONORS, Content, InpaintJob, Sampling, paint
-from ..errors import EngineError, ProjectError, SettingsError, Skipped, WaitingForPerson
-from ..groups import SELECTION, candidate_file, read_groups, read_selection
-from ..items import Item, KeyframeCrop, WhiteCrop, key_crop
+from ..donations import DonorFrames, lenders, tell_unseen
+from ..engines import SEES_DONORS, InpaintJob, Painted, fitted, paint
+from ..errors import EngineError, Skipped, WaitingForPerson
+from ..groups import PRICES, read_groups, read_selection
+from ..guides import Guides
+from ..interrogating import described
+from ..items import Item, KeyCrops
 from ..ledger import Input, digest
-from ..model import Choice, Frame, Group, Mask, Repaint
+from ..matching import matched
+from ..model import Frame, Group, Mask
+from ..painting import InpaintSettings, painted_with
 from ..pools import Here, Threads
-from ..regions import read_regions
-from ..selection import AS_SET, wanted
-from ..settings import knob, put
-
-PACE = "pace"
+from ..prediction import unpacked
+from ..sheets import cut_apart, joined
 
 if TYPE_CHECKING:
     from ..pipeline import Run
 
+__all__ = ["PACE", "InpaintSettings", "inpaint", "keep_pace", "pace", "painted_with"]
+PACE = "pace"
 Donors = tuple[tuple[Frame, Mask], ...]
-
-
-@dataclass(frozen=True)
-class InpaintSettings:
-    engine: Literal["builtin", "webui"] = knob(
-        "builtin",
-        "What paints the keyframes. builtin removes what the mask covers; webui paints with the WebUI it runs in.",
-    )
-    prompt: str = knob("", "What should be there instead.")
-    negative_prompt: str = knob("", "What should not be there.")
-    sampler: str = knob(Sampling.sampler, "Sampling method, by the WebUI's name.", label="Sampling method")
-    scheduler: str = knob(Sampling.scheduler, "Schedule type, by the WebUI's name.", label="Schedule type")
-    steps: int = knob(Sampling.steps, "Sampling steps.", low=1, high=150, step=1, label="Sampling steps")
-    cfg_scale: float = knob(
-        Sampling.cfg_scale,
-        "CFG scale: how strictly the prompt is followed.",
-        low=1,
-        high=30,
-        step=0.5,
-        label="CFG Scale",
-    )
-    denoise: float = knob(
-        0.3,
-        "Denoising strength: how far a candidate may leave the original.",
-        low=0,
-        high=1,
-        step=0.01,
-        label="Denoising strength",
-    )
-    batch_count: int = knob(4, "Batches of candidates for each keyframe.", low=1, high=100, step=1)
-    batch_size: int = knob(2, "Candidates painted at once.", low=1, high=16, step=1)
-    seed: int = knob(1, "Seed of the first candidate; the next ones count up.", low=0, high=2**32 - 1, step=1)
-    mask_blur: int = knob(Sampling.mask_blur, "Mask blur that the WebUI adds, in pixels.", low=0, high=64, step=1)
-    masked_content: Content = knob("original", "What the engine starts from inside the mask.")
-    context: float = knob(
-        0.25,
-        "How much of the surroundings the engine sees, in parts of the region's size.",
-        low=0,
-        high=4,
-        label="Only masked padding",
-    )
-    smallest: int = knob(
-        64, "Least size of the crop that the engine sees, in pixels.", low=16, high=4096, step=8, label="Smallest crop"
-    )
-    resize: float = knob(
-        Sampling.resize,
-        "How large the crop is painted: 1 at its own scale, 2 twice as large, 0 as large as the checkpoint is used to.",
-        low=0, high=4, step=0.05,
-    )  # fmt: skip
-    checkpoint: str = knob(
-        Sampling.checkpoint, "Checkpoint that paints; auto takes the WebUI's best one for inpainting."
-    )
-    vae: str = knob(Sampling.vae, "VAE; empty leaves the one that the WebUI uses.", label="VAE")
-    refiner: str = knob(Sampling.refiner, "Checkpoint that takes over for the last steps; empty for none.")
-    refiner_switch_at: float = knob(
-        Sampling.refiner_switch_at,
-        "The part of the steps after which the refiner takes over.",
-        low=0.01,
-        high=1,
-        step=0.01,
-        label="Switch refiner at",
-    )
-    scripts: str = knob(
-        Sampling.scripts,
-        'Always-on scripts that run along, as the WebUI\'s API takes them: {"soft inpainting": {"args": [true]}}.',
-        local=True,
-    )
-    styles: str = knob(
-        Sampling.styles,
-        "Prompt styles of the WebUI, which add their text to both prompts; several names have ; between them.",
-    )
-    cast: Literal["auto", "undo", "keep"] = knob(
-        "auto",
-        "A diffusion model often paints a whole picture a little lighter or redder. undo: measure that beside the mask, where "
-        "nothing was to change, and take it back. auto: undo, unless the engine is builtin, which has none.",
-        label="Colour cast",
-    )
-
-    @property
-    def candidates(self) -> int:
-        """Candidates for each keyframe."""
-        return self.batch_count * self.batch_size
-
-    def undoes_cast(self, engine: str, candidate: int) -> bool:
-        """Whether this candidate is used without its colour cast; a person's own picture is used as it was given."""
-        return candidate >= 0 and (self.cast == "undo" or (self.cast == "auto" and engine != "builtin"))
-
-    @property
-    def sampling(self) -> Sampling:
-        """What a diffusion engine is told besides the picture."""
-        return Sampling(**{f.name: getattr(self, f.name) for f in fields(Sampling)})
-
-
-def painted_with(settings: InpaintSettings, paint: Repaint) -> InpaintSettings:
-    """The settings with what one keyframe is painted with laid over them. Raises SettingsError for a value out of range."""
-    given = {f.name: value for f in fields(paint) if (value := getattr(paint, f.name)) is not None}
-    return put(settings, given)
-
-
-def _asked(settings: InpaintSettings, choice: Choice | None) -> InpaintSettings:
-    try:
-        return painted_with(settings, choice.paint) if choice else settings
-    except SettingsError as error:
-        raise ProjectError(f"{SELECTION}: keyframe {choice.key if choice else ''}: {error}") from None
 
 
 def pace(run: Run) -> float | None:
@@ -156,32 +57,8 @@ def _way(run: Run) -> str:
     return digest(repr((run.engine_name, run.settings.inpaint.sampling)))
 
 
-def _batches(run: Run, groups: Sequence[Group], plans: Mapping[int, Lenders]) -> list[Item]:
-    """One item for every batch of candidates: what the engine is given for it."""
-    settings, regions, selection = run.settings.inpaint, read_regions(run.project), read_selection(run.project)
-    items, frames = [], DonorFrames(tuple(plans.values()))
-    for group in groups:
-        crop = key_crop(regions, group.key, run.clip.info, settings, run.multiple)
-        choice = selection.get(group.key)
-        special, numbers = choice.paint if choice else AS_SET, wanted(choice, settings.candidates)
-        asked = _asked(settings, choice)
-        shift = 0 if special.seed is None else -numbers.start  # a seed of its own is that of the round's first
-        donated = Donated(frames, plans.get(group.key, Lenders(group.key)), crop)
-        takes = (KeyframeCrop(group.key, crop), WhiteCrop(group.key, crop), donated)
-        for at in range(0, len(numbers), settings.batch_size):
-            indices = numbers[at : at + settings.batch_size]
-            seeds = tuple((asked.seed + index + shift) % 2**32 for index in indices)
-            values = (
-                crop, run.engine_name, seeds, asked.prompt, asked.negative_prompt, asked.denoise,
-                settings.masked_content, settings.sampling, special,
-            )  # fmt: skip
-            items.append(Item(tuple(candidate_file(group.key, i) for i in indices), takes, values))
-    return items
-
-
 def inpaint(run: Run) -> None:
     """Paint the candidates of every keyframe."""
-    settings, skipped, spent = run.settings.inpaint, [], []
     if run.clip.info.color.hdr:
         raise EngineError(
             f"{run.clip.path.name} is an HDR video (PQ or HLG), and painting in HDR is not possible yet: "
@@ -191,40 +68,139 @@ def inpaint(run: Run) -> None:
         run.note(
             "The built-in engine can only remove what the mask covers: the preset remove carries that over properly."
         )
-    plans = lenders(run) if run.engine_name in SEES_DONORS else {}
     groups = read_groups(run.project)
     asked = groups if run.only is None else [next((g for g in groups if g.key == run.only), groups[0])]
-    items = _batches(run, asked, plans)
-
-    def candidates(
-        picture: Frame, white: Mask, donors: Donors, crop: Crop, name: str, *values: object
-    ) -> list[bytes] | None:
-        seeds, prompt, negative, denoise, content, sampling, special = values
-        job = InpaintJob(picture, white, seeds, prompt, negative, denoise, content, donors, sampling)  # pyright: ignore[reportArgumentType]
-        try:
-            begun = time.perf_counter()
-            painted = paint(run.engine, job)
-            spent.append((time.perf_counter() - begun) / len(painted))
-            return [candidate_png(one, crop, special) for one in painted]  # pyright: ignore[reportArgumentType]
-        except Skipped:
-            skipped.append(seeds)
-            return None
-
-    if any(run.due(item, candidates) for item in items):
-        tell_unseen(run, plans)
-        with run.engine.prepared(settings.sampling) as warnings:
-            for warning in warnings:
-                run.note(warning)
-            try:
-                run.each(items, candidates, "painting", Threads(1) if plans else Here())  # read on meanwhile
-            finally:
-                if spent:
-                    keep_pace(run, sum(spent) / len(spent))
-    if skipped:
+    painter = _Painter(run)
+    if run.preview:
+        painter.previews(groups)
+    batches = painter.candidates(groups, asked)
+    if painter.skipped:
         raise WaitingForPerson(
-            f"{len(skipped)} of {len(items)} batches were skipped, so their keyframes lack candidates: run again to paint them."
+            f"{painter.skipped} of {batches} batches were skipped, so their keyframes lack candidates: run again to paint "
+            "them."
         )
     if len(asked) < len(groups):
         raise WaitingForPerson(
             f"Keyframe {asked[0].key} is painted, the other {len(groups) - 1} wait: the next run paints them too."
         )
+
+
+class _Painter:
+    """The engine at work on one run; `skipped` counts the batches that the user gave up."""
+
+    def __init__(self, run: Run) -> None:
+        self.run, self.skipped = run, 0
+        self.donated = run.engine_name in SEES_DONORS
+        self.settings = unshared(run.settings.inpaint) if self.donated else run.settings.inpaint
+        self.plans = lenders(run) if self.donated else {}
+        self._spent: list[float] = []
+
+    def candidates(self, groups: Sequence[Group], asked: Sequence[Group]) -> int:
+        """Paint the candidates of the groups that are asked for; gives how many batches these are."""
+        batches, keys = self._batches(groups, asked), {group.key for group in asked}
+        found = unpacked(self.run.project.path(PRICES).read_bytes()) if self.settings.order == "anchor" else ()
+        units = [unit for unit in batches.units(found) if keys & set(unit.keys)]
+        if not self.settings.in_turn:
+            items = [item for unit in units for item in batches.items(unit)]
+            with self._prepared() as prepare:
+                self._paint(items, prepare)
+            return len(items)
+        guides, count = Guides(self.run, batches.crops), 0
+        with self._prepared() as prepare:
+            for done, unit in enumerate(units):
+                items = batches.items(unit, guides)
+                count += len(items)
+                self._paint(items, prepare, (done * len(items), len(units) * len(items)))
+        return count
+
+    def previews(self, groups: Sequence[Group]) -> None:
+        """Paint every keyframe once with few steps. Raises WaitingForPerson: what they show decides what comes next."""
+        batches = self._batches(groups, groups)
+        items = [batches.preview(group.key) for group in groups]
+        with self._prepared() as prepare:
+            self._paint(items, prepare)
+        self.run.sweep("previews", [file for item in items for file in item.makes])
+        raise WaitingForPerson(
+            f"{len(items)} previews lie in previews/, one for each keyframe with {self.settings.preview_steps} steps: when "
+            "prompt and denoise are right, paint the candidates."
+        )
+
+    def _batches(self, groups: Sequence[Group], asked: Sequence[Group]) -> Batches:
+        run, settings = self.run, self.settings
+        crops = KeyCrops(run.project, run.clip.info, settings, run.multiple)
+        words = described(run, settings, [group.key for group in asked], crops)
+        frames, selection = DonorFrames(tuple(self.plans.values())), read_selection(run.project)
+        return Batches(run, settings, groups, crops, self.plans, frames, words, selection)
+
+    @contextmanager
+    def _prepared(self) -> Iterator[ExitStack]:
+        """A place for the engine to be made ready in as soon as there is something to paint."""
+        with ExitStack() as prepare:
+            try:
+                yield prepare
+            finally:
+                if self._spent:
+                    keep_pace(self.run, sum(self._spent) / len(self._spent))
+        self._ready = False
+
+    _ready = False
+
+    def _paint(self, items: Sequence[Item], prepare: ExitStack, span: tuple[int, int] = (0, 0)) -> None:
+        run = self.run
+        if not any(run.due(item, self.painted) for item in items):
+            return
+        if not self._ready:
+            tell_unseen(run, self.plans)
+            for warning in prepare.enter_context(run.engine.prepared(items[0].values[0].sampling)):
+                run.note(warning)
+            self._check_reference()
+            self._ready = True
+        run.each(items, self.painted, "painting", Threads(1) if self.donated else Here(), span)  # read on meanwhile
+
+    def _check_reference(self) -> None:
+        kind, engine = self.settings.reference, self.run.engine
+        if kind != "off" and kind not in engine.names("reference"):
+            raise EngineError(
+                f"The engine {engine.name} cannot be shown a reference in the way {kind}: set inpaint.reference to off, or "
+                "paint in a WebUI that has ControlNet."
+            )
+
+    def painted(
+        self, sources: list[Frame], whites: list[Mask], donors: Donors, starts: list[Frame], shown: list, told: Told
+    ) -> list[bytes] | None:
+        """The PNGs of one batch: for every seed one of every keyframe in it. None when the user skipped it."""
+        job = self._job(sources, whites, donors, starts, shown, told)
+        try:
+            begun = time.perf_counter()
+            made = paint(self.run.engine, job)
+            self._spent.append((time.perf_counter() - begun) / (len(made) * len(sources)))
+            return [png for one in made for png in self._taken_apart(one, sources, whites, shown, told)]
+        except Skipped:
+            self.skipped += 1
+            return None
+
+    def _job(
+        self, sources: list[Frame], whites: list[Mask], donors: Donors, starts: list[Frame], shown: list, told: Told
+    ) -> InpaintJob:
+        pictures, masks = starts or sources, whites
+        if told.before:
+            picture, mask = shown[0]
+            pictures, masks = [picture, *pictures], [mask * 0, *masks]
+        like = shown[0][0] if shown and told.sampling.reference != "off" else None
+        return InpaintJob(
+            joined(pictures, told.columns, told.rows), joined(masks, told.columns, told.rows), told.seeds, told.prompt,
+            told.negative_prompt, told.denoise, told.content, donors, told.sampling, like, self.run.progress.check,
+        )  # fmt: skip
+
+    def _taken_apart(
+        self, one: Painted, sources: list[Frame], whites: list[Mask], shown: list, told: Told
+    ) -> Iterator[bytes]:
+        """The candidates that one painted picture shows, each at the size that its crop has in the frame."""
+        cells, rotation = cut_apart(one.picture, told.columns, told.rows)[told.before :], self.run.clip.info.rotation
+        for cell, source, white, crop in zip(cells, sources, whites, told.crops):
+            if told.match == "source":
+                cell = matched(cell, source, white, source, white)
+            elif told.match == "neighbour":
+                cell = matched(cell, source, white, *shown[0])
+            cell = fitted(self.run.engine, cell, crop.size(rotation), told.sampling.upscaler)
+            yield candidate_png(replace(one, picture=cell), crop, told.paint)

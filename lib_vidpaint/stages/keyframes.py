@@ -1,11 +1,12 @@
 """Stage 4, keyframes: which frames are painted, and which frames each of them serves.
 
 Reads the proxy and the region, no full-size frame but the keyframes; and keyframes.txt, a list of frames, where that is
-the rule. Writes keyframes/prices.npz (what any keyframes would cost), scores.csv and keyframes/plot.png (why each was
-chosen by the rule), keyframes/curve.csv and keyframes/curve.png (what more or fewer would give), keyframes/chosen.json
-(what the rule chose), groups.json (that, with what a person added and removed), keyframes/predicted.csv (the error to
-expect in every group), and for every keyframe its picture and alpha white (keyframes/frame/, keyframes/white/), which may
-be edited: the engine paints on what lies there. Once chosen, keyframes stay while only masks are corrected.
+the rule. Writes keyframes/prices.npz (what any keyframes would cost), keyframes/path.csv (where crops are cut, frame by
+frame), scores.csv and keyframes/plot.png (why each was chosen by the rule), keyframes/curve.csv and keyframes/curve.png
+(what more or fewer would give), keyframes/chosen.json (what the rule chose), groups.json (that, with what a person added
+and removed), keyframes/predicted.csv (the error to expect in every group), and for every keyframe its picture and alpha
+white (keyframes/frame/, keyframes/white/), which may be edited: the engine paints on what lies there. Once chosen,
+keyframes stay while only masks are corrected.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import framing
 from ..clip import read_planes_of
 from ..errors import ProjectError
 from ..footage import Footage, segmented
-from ..groups import CHOSEN, CURVE, GROUPS, PREDICTED, SCORES, read_groups
+from ..groups import CHOSEN, CURVE, GROUPS, PATH, PREDICTED, PRICES, SCORES, read_groups, read_overrides
 from ..handpicking import frame_numbers, handpicked
 from ..items import Alphas, File, Item, SourceFrame, frame_file, keyframe_file, keyframe_white, white_file
 from ..keyframing import LISTED, KeyframeSettings, budget_of, choose, unmoved
@@ -41,16 +43,14 @@ from ..pictures import decode_picture, encode_png
 from ..placement import predicted
 from ..planes import Planes, view
 from ..prediction import packed, prices, unpacked
-from ..regions import REGION_SMALL, alpha_white, read_regions
+from ..regions import REGION_FACTS, REGION_SMALL, alpha_white, read_regions
 from ..segments import Segment, groups
-from ..shots import ShotDetector
-from ..survey import PROXY
+from ..survey import PROXY, proxy_info
 
 if TYPE_CHECKING:
     from ..pipeline import Run
 
 __all__ = ["KeyframeSettings", "keyframes"]
-PRICES = "keyframes/prices.npz"
 PLOT, CURVE_PLOT = "keyframes/plot.png", "keyframes/curve.png"
 
 
@@ -67,11 +67,12 @@ def keyframes(run: Run) -> None:
     rule = replace(settings, add="", remove="")
     listed = (File(LISTED),) if settings.how == "file" else ()
     steps, lengths = _Steps(run), (settings.longest, settings.shortest, settings.count)
-    run.build(Item((PRICES,), seen, (str(run.clip.info.fps),)), steps.look)
+    run.build(Item((PRICES,), seen, (run.survey.cuts,)), steps.look)
+    run.build(Item((PATH,), (File(REGION_FACTS), File(PRICES)), (run.source_digest,)), steps.frame)
     run.build(Item((SCORES,), (*seen, File(PRICES), *listed), (rule,)), steps.choose)
     run.build(Item((CHOSEN,), (File(PRICES), File(SCORES))), steps.keep)
     run.build(Item((CURVE,), (File(PRICES),), lengths), steps.curve)
-    run.build(Item((GROUPS,), (File(CHOSEN),), (settings.added, settings.removed)), steps.group)
+    run.build(Item((GROUPS,), (File(CHOSEN),), (steps.added, settings.removed)), steps.group)
     run.build(Item((PREDICTED,), (File(PRICES), File(GROUPS))), steps.predict)
     run.build(Item((PLOT,), (File(GROUPS), File(PREDICTED), File(SCORES))), steps.plot)
     run.build(Item((CURVE_PLOT,), (File(GROUPS), File(PREDICTED), File(CURVE))), steps.plot_curve)
@@ -92,8 +93,10 @@ class _Steps:
             self.run.progress.step("comparing frames", count, total)
 
     def look(self, file: Path) -> None:
-        shown = [box is not None for box in read_regions(self.run.project).boxes]
-        segments, sides = segmented(self.frames, ShotDetector(self.run.clip.info.fps), shown)
+        boxes = read_regions(self.run.project).boxes
+        smaller = proxy_info(self.run.clip.info).width / self.run.clip.info.width
+        sides = [math.ceil(max(box.width, box.height) * smaller) if box else 0 for box in boxes]
+        segments, sides = segmented(self.run.survey.cuts, [box is not None for box in boxes], sides)
         found, every = [], enumerate(self.frames())
         for segment, side in zip(segments, sides):
             own = ((n, *pair) for n, pair in islice(every, segment.stop - segment.start))
@@ -112,6 +115,15 @@ class _Steps:
         if not path.exists():
             raise ProjectError(f"keyframes.how is file: write the keyframes into {path}, such as 0 12 40.")
         return frame_numbers(path.read_text(encoding="utf-8-sig", errors="replace"), LISTED)
+
+    def frame(self, file: Path) -> None:
+        run, old = self.run, self.run.project.path(PATH)
+        last = run.ledger.finished.get("keyframes")
+        kept = old.exists() and last is not None and last.inputs["source"] == run.source_digest
+        before = framing.read_path(old.read_text(encoding="utf-8"), PATH) if kept else None
+        spans = [(found.start, found.stop) for found in unpacked(run.project.path(PRICES).read_bytes())]
+        made = framing.path(read_regions(run.project).boxes, spans, float(run.clip.info.fps), before)
+        file.write_text(made.csv(), encoding="utf-8")
 
     def choose(self, file: Path) -> None:
         footage, settings = self.footage(), self.run.settings.keyframes
@@ -141,9 +153,14 @@ class _Steps:
         chosen = [replace(s, keys=tuple(k for k in keys if s.start <= k < s.stop)) for s in self.footage().segments]
         file.write_text(json.dumps(to_json(chosen)), encoding="utf-8")
 
+    @property
+    def added(self) -> tuple[int, ...]:
+        """Keyframes added by a person and by repairs."""
+        return tuple(sorted({*self.run.settings.keyframes.added, *read_overrides(self.run.project).add}))
+
     def group(self, file: Path) -> None:
         chosen, settings = self.run.project.records(CHOSEN, Segment), self.run.settings.keyframes
-        made = groups(handpicked(chosen, settings.added, settings.removed, len(self.run.clip)))
+        made = groups(handpicked(chosen, self.added, settings.removed, len(self.run.clip)))
         file.write_text(json.dumps(to_json(made)), encoding="utf-8")
 
     def predict(self, file: Path) -> None:
@@ -187,8 +204,8 @@ def _lay_out(run: Run) -> None:
 def key_picture(source: bytes | Planes, color: Color, *edited: Any) -> bytes:
     """The PNG of a keyframe: of the source, or of the picture (its name and size in `edited`) that a person changed."""
     if isinstance(source, bytes):
-        return encode_png(decode_picture(source, *edited))
-    return encode_png(view(source, color))
+        return encode_png(decode_picture(source, *edited), packed=False)
+    return encode_png(view(source, color), packed=False)
 
 
 def key_white(given: bytes | None, alphas: list[Mask], gamma: float) -> bytes:

@@ -1,17 +1,19 @@
 """Stage 1, mask: what may change in every frame.
 
 Reads the user's mask, or has a segmenter find one. Writes alpha/000042.png (soft mask, shaped; hand-editable),
-white/000042.png (only when the user brings their own alpha white), found/000042.mp4 and found/cuts.json (only when masks
-are found: as they were before shaping, one clip a shot), region.mp4 (0 or 255, lossless: the frozen promise of what may
-change), region-small.mp4 (the same at the proxy's size) and region.json (its box and share in every frame, and the
-warnings). Everything later asks the region, never the user's file.
+white/000042.png (only when the user brings their own alpha white), found/000042.mp4 (only when masks are found: as they
+were before shaping, one clip a shot), region.mp4 (0 or 255, lossless: the frozen promise of what may change),
+region-small.mp4 and alpha-small.mp4 (it and the soft masks at the proxy's size) and region.json (its box and share in
+every frame, and the warnings). Everything later asks the region, never the user's file.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -24,13 +26,15 @@ from ..finding import FoundFrame, find
 from ..fixes import NOTHING, Painted, apply, marks
 from ..items import SOFT_FLOOR, Alphas, Item, Take, alpha_file, read_alpha, white_file
 from ..model import Box, Mask, to_json
-from ..pictures import encode_png
+from ..pictures import encode_png, shrunk
+from ..pipeline import Reader
 from ..pools import Threads
-from ..regions import REGION, REGION_FACTS, REGION_SMALL, Regions, bounding_box
+from ..regions import ALPHA_SMALL, REGION, REGION_FACTS, REGION_SMALL, Regions, bounding_box
 from ..segmenters import How
 from ..segmenters.given import Given, check, look, open_given
 from ..settings import knob
 from ..shaping import Combination, Shape, combine, shape
+from ..steadying import steadying
 from ..survey import proxy_info
 
 if TYPE_CHECKING:
@@ -120,6 +124,13 @@ class MaskSettings:
     hull: Literal["off", "convex", "box"] = knob(
         "off", "Replace every part of the mask by its convex outline, or by a box around it."
     )
+    steady: int = knob(
+        0,
+        "Mix the mask's soft edges with those of so many frames before and after, along the motion, so that they flicker "
+        "less. Hard edges stay as they are.",
+        low=0,
+        high=5,
+    )
     spread: int = knob(
         0,
         "Carry what you painted on a mask (fixes/) to this many frames before and after, along the motion.",
@@ -139,43 +150,23 @@ def shaped(mask: Mask, painted: Painted, steps: Shape, lines: int) -> bytes:
 
 @dataclass(frozen=True, eq=False)
 class GivenFrame:
-    """Take: one mask of the user's, by frame index; frames after the last are held or empty."""
+    """Take: the user's mask of one frame, by its place among their masks; None: they end before, and nothing changes."""
 
-    masks: _InOrder
-    index: int
+    given: Given
+    masks: Reader[Mask]
+    at: int | None
     content: str
 
     def key(self, run: Run) -> str:
-        return f"{self.content}#{'still' if self.masks.given.still is not None else self.index}"
+        return f"{self.content}#{'still' if self.given.still is not None else self.at}"
 
     def load(self, run: Run) -> Mask:
-        return self.masks.at(self.index, run)
-
-
-@dataclass
-class _InOrder:
-    """The user's masks, read once from front to back (from the front again for a step back)."""
-
-    given: Given
-    count: int
-    hold: bool
-    _next: int = 0
-    _frames: Iterator[Mask] | None = field(default=None)
-    _last: Mask | None = field(default=None)
-
-    def at(self, index: int, run: Run) -> Mask:
         if self.given.still is not None:
             return self.given.still
-        if index >= self.count and not self.hold:
-            return np.zeros((run.clip.info.height, run.clip.info.width), np.uint8)
-        index = min(index, self.count - 1)
-        if self._frames is None or index < self._next - 1:
-            self._frames, self._next = self.given.read(run.clip.info), 0
-        while self._next <= index:
-            self._last = next(self._frames)
-            self._next += 1
-        assert self._last is not None
-        return self._last
+        if self.at is None:
+            nothing = 255 if run.settings.mask.invert else 0
+            return np.full((run.clip.info.height, run.clip.info.width), nothing, np.uint8)
+        return next(self.masks.read(self.at, self.at + 1))
 
 
 @dataclass(frozen=True)
@@ -205,6 +196,7 @@ def mask(run: Run) -> None:
     steps = Shape(
         settings.invert, floor, settings.specks, settings.holes, settings.hull, settings.grow, settings.feather
     )
+    masks = steadying(run, masks, settings.steady)
     _lay_out(run, "mask", alpha_file, masks, marks(run, frames, settings.spread), steps)
     if settings.white:
         more, white, floor = _given(run, settings.white, "white", 1)
@@ -215,7 +207,7 @@ def mask(run: Run) -> None:
 
     info = run.clip.info
     takes = (Alphas(0, frames, Box(0, 0, info.width, info.height)),)
-    made = Item((REGION, REGION_SMALL, REGION_FACTS), takes, (tuple(warnings),))
+    made = Item((REGION, REGION_SMALL, ALPHA_SMALL, REGION_FACTS), takes, (tuple(warnings),))
     run.build(made, lambda *paths: freeze(run, frames, warnings, *paths))
 
 
@@ -253,12 +245,18 @@ def _lay_out(
     run.sweep(Path(make(0)).parent.as_posix(), {make(i) for i in range(len(items))})
 
 
-def freeze(run: Run, frames: int, warnings: list[str], region: Path, small: Path, facts: Path) -> None:
-    """Write down where alpha is not 0: at full size, at the proxy's, and as boxes and shares."""
+def freeze(
+    run: Run, frames: int, warnings: list[str], region: Path, region_small: Path, alpha_small: Path, facts: Path
+) -> None:
+    """Write down where alpha is not 0: at full size, at the proxy's, and as boxes and shares; and alpha at the proxy's."""
     info, proxy = run.clip.info, proxy_info(run.clip.info)
-    boxes, shares = [], []
-    full, half = gray_info(info.width, info.height, info.fps), gray_info(proxy.width, proxy.height, info.fps)
-    with Writer(region, full, gray_encoding()) as writer, Writer(small, half, gray_encoding()) as small_writer:
+    boxes, shares, size = [], [], (proxy.width, proxy.height)
+    full, half = gray_info(info.width, info.height, info.fps), gray_info(*size, info.fps)
+    with ExitStack() as stack:
+        writer, *small_writers = (
+            stack.enter_context(Writer(path, kind, gray_encoding()))
+            for path, kind in ((region, full), (region_small, half), (alpha_small, half))
+        )
         alphas = Threads().map(lambda index: read_alpha(run, index), range(frames))
         for index, alpha in enumerate(alphas):
             inside = np.asarray(cv2.threshold(alpha, 0, 255, cv2.THRESH_BINARY)[1], np.uint8)
@@ -270,9 +268,9 @@ def freeze(run: Run, frames: int, warnings: list[str], region: Path, small: Path
                 )
                 run.note(warnings[-1])
             writer.write(gray_planes(inside), index)
-            reduced = cv2.resize(inside, (proxy.width, proxy.height), interpolation=cv2.INTER_AREA)
-            reduced = np.asarray(cv2.threshold(reduced, 127, 255, cv2.THRESH_BINARY)[1], np.uint8)
-            small_writer.write(gray_planes(reduced), index)
+            reduced = cv2.threshold(shrunk(inside, size), 127, 255, cv2.THRESH_BINARY)[1]
+            for small_writer, picture in zip(small_writers, (reduced, shrunk(alpha, size))):
+                small_writer.write(gray_planes(np.asarray(picture, np.uint8)), index)
             run.progress.step("region", index + 1, frames)
     if not any(boxes):
         raise MaskError(_nothing(run.settings.mask))
@@ -307,12 +305,13 @@ def _given(run: Run, path: str, name: str, floor: int) -> tuple[list[str], list[
     given = open_given(path, run.clip.info)
     floor = floor or (LOSSY_FLOOR if given.lossy else SOFT_FLOOR)
     found = look(given, run.clip.info, floor, settings.invert, run.progress)
-    if given.clip and found.count > frames and run.settings.source.span:
+    if given.clip and not given.numbers and found.count > frames and run.settings.source.span:
         given = open_given(path, run.clip.info, run.settings.source.times)
         found = look(given, run.clip.info, floor, settings.invert, run.progress)
     warnings = check(given, found, frames, settings.missing)
     for warning in warnings:
         run.note(warning)
     content = run.project.input_digest(name, path)
-    masks = _InOrder(given, found.count, settings.missing == "hold")
-    return warnings, [GivenFrame(masks, i, content) for i in range(frames)], floor
+    masks = Reader(lambda at: islice(given.read(run.clip.info), at, None))
+    places = given.places(frames, found.count, settings.missing)
+    return warnings, [GivenFrame(given, masks, at, content) for at in places], floor

@@ -27,20 +27,25 @@ from ..groups import (
     DELIVERY,
     ENHANCED,
     FILLED,
+    LARGE,
     PATCHES,
+    REFINED,
     RENDER,
     SHARE,
+    SMOOTH,
+    SMOOTHED,
     VERDICTS,
     Delivery,
     Patch,
     candidate_file,
     read_render,
 )
-from ..items import File, Item, KeyframePicture, key_crop
+from ..items import Alphas, File, Item, KeyCrops, KeyframePicture
 from ..layers import EditedFrame, Layer, layer_png, write_prores
 from ..model import to_json
 from ..patching import patches_in_force
 from ..pixels import pixel_format
+from ..planes import seen_color
 from ..project import LOG
 from ..provenance import artifact_sums, locations, without_folders
 from ..receipt import receipt
@@ -87,7 +92,10 @@ def package(run: Run) -> None:
     inside += _written(run)
     inside += _reported(run, patches, inside)
     run.build(Item((HASHES,), tuple(File(file) for file in inside)), lambda path: path.write_text(_hashes(run, inside)))
-    for folder in (FOLDER, *(f"{FOLDER}/{name}" for name in ("patches", "filled", "enhanced", "grids", "layer"))):
+    for folder in (
+        FOLDER,
+        *(f"{FOLDER}/{name}" for name in ("patches", "refined", "filled", "enhanced", "grids", "layer")),
+    ):
         run.sweep(folder, [*inside, HASHES])
     if run.settings.package.zip:
         run.build(Item((ZIP,), (File(HASHES),)), lambda path: _zip(run, path, [*inside, HASHES]))
@@ -99,8 +107,9 @@ def _linked(run: Run, patches: list[Patch]) -> list[str]:
     """What the project has already, under its name in the package."""
     made = read_render(run.project)
     files = [PATCHES, FILLED, REGION, REGION_FACTS, RENDER, *(patch.file for patch in patches)]
-    files += [ENHANCED] if run.project.path(ENHANCED).exists() else []
+    files += [file for file in (REFINED, ENHANCED) if run.project.path(file).exists()]
     files += [SHARE] if run.settings.assemble.share else []
+    files += [file for file in (SMOOTH, SMOOTHED, LARGE) if run.project.path(file).exists()]
     files += [made.master] if made.master and run.settings.package.master else []
     for file in files:
         run.link(file, f"{FOLDER}/{file}")
@@ -160,20 +169,21 @@ def _certified(run: Run) -> tuple[str, ...]:
         if not found.exact:
             run.note(found.text())
 
-    takes = (File(made.master), File(RENDER), File(REGION), File(REGION_FACTS))
+    takes = (File(made.master), File(RENDER), File(SMOOTHED), File(REGION), File(REGION_FACTS))
     run.build(Item(RECEIPT, takes, (run.source_digest,)), write)
     return RECEIPT
 
 
 def _gridded(run: Run) -> list[str]:
     """A picture of every keyframe that has candidates, with them."""
-    regions, info, settings = read_regions(run.project), run.clip.info, run.settings.inpaint
-    items = []
+    info, settings, items = run.clip.info, run.settings.inpaint, []
+    crops = KeyCrops(run.project, info, settings, run.multiple)
     for pick in gallery(run.project, settings.candidates):
-        key, crop = pick.group.key, key_crop(regions, pick.group.key, info, settings, run.multiple)
+        key, crop = pick.group.key, crops[pick.group.key]
         used = () if pick.candidate is None else (pick.candidate,)
         numbers = tuple(sorted({*pick.candidates, *used}))
-        takes = (KeyframePicture(key, crop.box), *(File(candidate_file(key, number)) for number in numbers))
+        files = (File(candidate_file(key, number)) for number in numbers)
+        takes = (KeyframePicture(key, crop.box), Alphas(key, key + 1, crop.box), *files)
         if numbers:
             values = (key, numbers, pick.candidate, crop, info)
             items.append(Item((f"{FOLDER}/grids/{key:06d}.jpg",), takes, values))
@@ -233,7 +243,7 @@ def _worst(run: Run, found: Report, patches: list[Patch]) -> dict[int, bytes]:
         frames = edited_frames(run.clip, patches, run.project.folder, run.project.path(REGION), index)
         with closing(frames):
             frame = next(frames)
-        pictures[index] = before_after_jpeg(frame.source, frame.result, box, info.color, info.rotation)
+        pictures[index] = before_after_jpeg(frame.source, frame.result, box, seen_color(info), info.rotation)
     return pictures
 
 

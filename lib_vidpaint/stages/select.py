@@ -21,13 +21,23 @@ import numpy as np
 
 from ..agreement import Sketch, disagreement
 from ..candidates import decode_candidate
+from ..crops import Crop
 from ..errors import ProjectError, WaitingForPerson
-from ..groups import CHOICES, GROUPS, RANKS, SELECTION, candidate_file, read_groups, read_selection
-from ..items import Alphas, File, Item, KeyframePicture, key_crop
+from ..groups import (
+    CHOICES,
+    GROUPS,
+    OVERRIDES,
+    RANKS,
+    SELECTION,
+    candidate_file,
+    read_decided,
+    read_groups,
+    read_selection,
+)
+from ..items import Alphas, File, Item, KeyCrops, KeyframePicture
 from ..model import Choice, Frame, Group, Mask, to_json
 from ..pictures import decode_picture, encode_png
 from ..ranking import Batch, Rank, Scores, best_sequence, looked_at, ranks_csv
-from ..regions import read_regions
 from ..ring import without_cast
 from ..selection import ranks, wanted
 from ..settings import knob
@@ -58,7 +68,9 @@ def agreement_file(key: int, other: int) -> str:
 def scores(source: Frame, alphas: list[Mask], *rest: Any) -> tuple[bytes, bytes]:
     """What a keyframe's candidates show, as JSON by candidate number, and its sketch as a PNG."""
     *candidates, key, numbers, uncast, crop, info = rest
-    painted = [decode_candidate(data, key, number, crop, info) for number, data in zip(numbers, candidates)]
+    painted = [
+        decode_candidate(data, key, number, crop, info, source, alphas[0]) for number, data in zip(numbers, candidates)
+    ]
     painted = [
         without_cast(source, picture, alphas[0]) if number in uncast else picture
         for number, picture in zip(numbers, painted)
@@ -104,7 +116,8 @@ def select(run: Run) -> None:
     for key, own in numbers.items():
         check_taken(key, selection.get(key), own)
     shown = [group for group in groups if numbers[group.key]]
-    seen = [_scoring(run, group.key, numbers[group.key]) for group in shown]
+    crops = KeyCrops(run.project, run.clip.info, run.settings.inpaint, run.multiple)
+    seen = [_scoring(run, group.key, crops[group.key], numbers[group.key]) for group in shown]
     run.each(seen, scores, "ranking")
     pairs = [(group.key, group.key) for group in shown]
     pairs += [(one.key, two.key) for one, two in pairwise(shown) if one.shot == two.shot]
@@ -117,7 +130,10 @@ def select(run: Run) -> None:
     run.sweep("scores", files)
     takes = (File(SELECTION), File(GROUPS), *(File(file) for file in files))
     run.build(Item((RANKS,), takes, (numbers,)), lambda path: _rank(run, shown, numbers, pairs, path))
-    run.build(Item((CHOICES,), (*takes, File(RANKS)), (run.settings.select,)), lambda path: _choose(run, groups, path))
+    run.build(
+        Item((CHOICES,), (*takes, File(RANKS), File(OVERRIDES)), (run.settings.select,)),
+        lambda path: _choose(run, groups, path),
+    )
 
 
 def _numbers(run: Run, key: int, choice: Choice | None) -> tuple[int, ...]:
@@ -128,8 +144,7 @@ def _numbers(run: Run, key: int, choice: Choice | None) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-def _scoring(run: Run, key: int, numbers: tuple[int, ...]) -> Item:
-    crop = key_crop(read_regions(run.project), key, run.clip.info, run.settings.inpaint, run.multiple)
+def _scoring(run: Run, key: int, crop: Crop, numbers: tuple[int, ...]) -> Item:
     files = tuple(File(candidate_file(key, n)) for n in numbers)
     takes = (KeyframePicture(key, crop.box), Alphas(key, key + 1, crop.box), *files)
     uncast = tuple(n for n in numbers if run.settings.inpaint.undoes_cast(run.engine_name, n))
@@ -144,7 +159,7 @@ def _rank(
     path: Path,
 ) -> None:
     """Write down the best sequence; what a person took in selection.json is part of it."""
-    taken = {key: choice.candidate for key, choice in read_selection(run.project).items() if not choice.drop}
+    taken = {key: choice.candidate for key, choice in read_decided(run.project).items() if not choice.drop}
     found: dict[tuple[int, int], Any] = {}
     for pair in pairs:
         rows = json.loads(run.project.path(agreement_file(*pair)).read_bytes())

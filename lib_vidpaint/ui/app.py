@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from .. import jobs, session
 from ..errors import ProjectError, VidpaintError
 from ..settings import get, put
 from ..stages import PRESETS, Settings
-from . import compat, fragments
+from . import compat, fragments, standing
 from .compat import update
 from .controls import Form
 from .keeping import Keeping
@@ -24,12 +23,12 @@ from .tabs.keyframes import KeyframesTab
 from .tabs.result import ResultTab
 from .tabs.select import SelectTab
 from .tabs.source import SourceTab
-from .workspaces import Access, Workspace, Workspaces
+from .workspaces import Access, Workspaces
 
 TABS: tuple[type[Tab], ...] = (SourceTab, KeyframesTab, InpaintTab, SelectTab, ResultTab)
 TITLES = {"age": "Age", "clothes": "Clothes", "remove": "Remove"}
 CUSTOM = "Custom"
-SCRIPTS = "javascript/vidpaint.js", "javascript/vidpaint_mask.js"
+SCRIPTS = "javascript/vidpaint.js", "javascript/vidpaint_mask.js", "javascript/vidpaint_retouch.js"
 
 
 def build(
@@ -113,12 +112,11 @@ class Frame(Tab):
             return update(choices=[], value=None), "", fragments.stepper([]), ""
         space = spaces.open(chosen)
         job = jobs.of(space.project)
-        version = f"{space.id} {_version(space, job)}"
         try:
-            states = fragments.stepper(_states(space.project, version, ()))
+            states = fragments.stepper(standing.states(space, job, {}))
         except VidpaintError as error:  # its video is not where it was, say: the list is shown all the same
             states = fragments.note(str(error), "error")
-        return update(choices=known, value=chosen), fragments.progress(job), states, version
+        return update(choices=known, value=chosen), fragments.progress(job), states, standing.version(space, job)
 
     def load(self, id: str, before: str) -> tuple[Any, ...]:
         """The controls as the project has them; one that has no mask yet begins with the defaults.
@@ -177,26 +175,9 @@ class Frame(Tab):
             seen = self.page.host.glimpse(job.thread)
             # Between two batches the last look stays, so that the page does not jump.
             job.glimpse = seen or (job.glimpse if job.text == fragments.PAINTING else None)
-        version = f"{space.id} {_version(space, job)}"
+        version = standing.version(space, job)
         try:
-            asked = tuple(self.page.values(id, given).items())
-            states = [] if busy else _states(space.project, version, asked)
+            states = [] if busy else standing.states(space, job, self.page.values(id, given))
         except VidpaintError as error:
             return fragments.progress(job), fragments.note(str(error), "error"), version, beat
         return fragments.progress(job), update() if busy else fragments.stepper(states), version, beat
-
-
-def _version(space: Workspace, job: jobs.Job | None) -> str:
-    """Grows stale with every finished task, and with every decision of a person."""
-    chosen = space.project / "selection.json"
-    decided = chosen.stat().st_mtime_ns if chosen.exists() else 0
-    if job and job.running:
-        return f"{job.text} {job.done // 8 if job.text == 'painting' else ''} {decided}"
-    ledger = space.project / "made.jsonl"
-    return f"{ledger.stat().st_mtime_ns if ledger.exists() else 0} {decided} {job.state if job else ''}"
-
-
-@lru_cache(maxsize=64)
-def _states(folder: Path, version: str, asked: tuple[tuple[str, Any], ...]) -> Sequence[session.StageState]:
-    """Where every stage stands with the values on the page; remembered, for the page asks every second."""
-    return session.status(folder, dict(asked)) if session.is_project(folder) else []

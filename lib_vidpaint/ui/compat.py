@@ -53,6 +53,11 @@ def on(event: Callable[..., Any], work: Any, inputs: Sequence[Any], outputs: Seq
     return event(fn=work, inputs=list(inputs), outputs=list(outputs), **options)
 
 
+def released(component: Any) -> Callable[..., Any]:
+    """The event of a person having changed a control; of a slider once it is let go."""
+    return getattr(component, "release", None) or component.input
+
+
 def load_script(page: gr.Blocks, code: str) -> None:
     """Run JavaScript once in every browser that opens the page."""
     options: dict[str, Any] = {"_js" if MAJOR < 4 else "js": f"() => {{ {code} }}"}

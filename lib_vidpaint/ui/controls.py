@@ -22,17 +22,25 @@ NAMED = {
     "inpaint.refiner": "checkpoint",
     "inpaint.vae": "vae",
     "inpaint.styles": "style",
+    "inpaint.upscaler": "upscaler",
+    "refine.faces": "face restorer",
 }
 """Knobs whose value is one of the names that an engine has, with the kind of name."""
 OF_DIFFUSION = {
     *(f"inpaint.{f.name}" for f in fields(Sampling)),
     "inpaint.engine", "inpaint.prompt", "inpaint.negative_prompt", "inpaint.denoise", "inpaint.masked_content",
+    "inpaint.same_seed", "inpaint.order", "inpaint.shown", "inpaint.carry", "inpaint.sheet", "inpaint.interrogate",
+    "inpaint.interrogate_each", "inpaint.match", "inpaint.preview_steps",
 }  # fmt: skip
 """Knobs that mean nothing to the built-in engine."""
 SEVERAL = {"inpaint.styles"}
 """Knobs that hold several names, with ; between them."""
-FLAG_ONLY = {"assemble.raw"}
-"""Knobs without a control: a page may be open to others, and these are not checked."""
+FLAG_ONLY = {
+    "assemble.raw", "prepare.scale", "prepare.models", "prepare.factor", "prepare.fps",
+    "inpaint.models", "inpaint.device", "inpaint.precision", "inpaint.memory",
+}  # fmt: skip
+"""Knobs without a control: a page may be open to others, and filters may be unchecked; the page shows one project, and a
+prepared input has a second one; the engine diffusers is the command line's."""
 LINES = {"inpaint.prompt": 3, "inpaint.negative_prompt": 2}
 
 

@@ -26,12 +26,13 @@ PREVIEW = 224
 PAINTING = "painting"
 DECISIONS = {
     "chosen": "your choice",
+    "repaired": "taken by the repair",
     "ranked": "ranked best by the program",
     "redo": "waits to be painted again",
     "drop": "dropped: no edit here",
     "open": "nothing chosen yet",
 }
-MARKS = {"chosen": "✓", "ranked": "★", "redo": "↻", "drop": "✕", "open": "?"}
+MARKS = {"chosen": "✓", "repaired": "✚", "ranked": "★", "redo": "↻", "drop": "✕", "open": "?"}
 MEASURES = {
     "warp_ratio": "flicker",
     "motion": "moves otherwise than the original",
@@ -152,12 +153,37 @@ def tried(title: str, before: str, candidates: Sequence[tuple[str, str, str, boo
     return f'<div class="vidpaint-tried"><h4>{escape(title)}</h4><div class="vidpaint-candidates">{original}{cells}</div></div>'
 
 
+def previewed(cells: Sequence[tuple[str, str]], count: int, opened: bool) -> str:
+    """Quick pictures of keyframes, (url, caption), of `count` there are; nothing happens when one is clicked."""
+    shown = "".join(
+        f'<figure><img src="{escape(url)}" alt="preview of {escape(name)}"><figcaption>{escape(name)}</figcaption></figure>'
+        for url, name in cells
+    )
+    more = f" The other {count - len(cells)} lie in previews/." if count > len(cells) else ""
+    title = "Previews: few steps, to judge prompt and denoising strength by. They are no candidates."
+    return (
+        f'<details class="vidpaint-tried"{" open" if opened else ""}><summary>{title}{more}</summary>'
+        f'<div class="vidpaint-candidates">{shown}</div></details>'
+    )
+
+
 def turner(name: str, page: int, pages: int) -> str:
     """Buttons to the page before and after."""
     if pages < 2:
         return ""
     back, on = (f'data-vidpaint="{name}:{to}"' if 0 <= to < pages else "disabled" for to in (page - 1, page + 1))
     return f'<div class="vidpaint-turner"><button {back}>◀</button> page {page + 1} of {pages} <button {on}>▶</button></div>'
+
+
+def healing(picture: str, index: int, canvas: tuple[int, int], width: int, height: int) -> str:
+    """A frame whose spots can be painted over, and the buttons of the brush; `canvas`: the size that strokes are painted in."""
+    return (
+        f'<div class="vidpaint-heal" data-index="{index}" data-canvas="{canvas[0]},{canvas[1]}" {_fitting(width, height)}>'
+        f'<img src="{escape(picture)}" alt="frame {index} as it stands" draggable="false"><canvas width="{canvas[0]}" '
+        f'height="{canvas[1]}"></canvas></div><div class="vidpaint-choices vidpaint-healing"><label>Brush <input type="range" '
+        'min="0.3" max="8" step="0.1" value="1.5" aria-label="brush size"></label><button data-heal="send">Heal</button>'
+        '<button data-heal="clear">Paint anew</button></div>'
+    )
 
 
 def compare(before: str, after: str, index: int, width: int, height: int) -> str:
@@ -210,7 +236,7 @@ def files(links: Sequence[tuple[str, str, int]], place: str) -> str:
         if rows[shown:]
         else ""
     )
-    return tables[0] + more + (note(f"All files: {place}") if place else "")
+    return tables[0] + more + (note(f"All files: {place}") if place and links else "")
 
 
 def receipt(text: str) -> str:

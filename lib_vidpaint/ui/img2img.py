@@ -76,6 +76,8 @@ class Img2Img:
         sent = gallery[0] if isinstance(gallery, list) and gallery else gallery
         if not sent:
             raise SettingsError("img2img shows no picture yet: Generate one there first.")
+        if isinstance(sent, dict) and isinstance(sent.get("image"), dict):  # gradio 4; `read` knows the words of 3
+            sent = {"name": str(sent["image"].get("path", "")), "is_file": True}
         try:
             picture = self.read(sent)
         except Exception:

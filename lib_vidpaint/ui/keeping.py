@@ -5,6 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+import gradio as gr
+
 from .. import cleaning, jobs
 from ..errors import ProjectError, SettingsError
 from ..sizes import words
@@ -25,22 +27,24 @@ class Keeping(Tab):
     """Looks after the disk for one project at a time; what a press would delete is said before."""
 
     def build(self) -> None:
-        self.page.html("keeping", CLOSED)
+        page = self.page
+        page.html("keeping", CLOSED)
+        with gr.Row(elem_classes="vidpaint-hidden"):
+            page["kept"] = gr.Textbox("", label="vidpaint kept", elem_id="vidpaint_kept")
 
     def bind(self) -> None:
         page = self.page
-        filled = ["keeping", "project", "version"]
-        self.bind_command("keeping", self.obey, [], filled)
-        page.bind(page["project"].change, self.close, ["loaded"], ["keeping"], quiet=True)
+        self.bind_command("keeping", self.obey, [], ["keeping", "kept", "project", "version"])
+        page.bind(page["project"].change, self.close, ["project", "kept"], ["keeping", "kept"], quiet=True)
 
-    def close(self, before: str) -> Any:
-        """What is shown of one project is not for another; on a page that just opened nothing is shown yet."""
-        return CLOSED if before else update()
+    def close(self, id: str, kept: str) -> tuple[Any, Any]:
+        """What is shown of one project is not for another."""
+        return (update(), update()) if kept in ("", id) else (CLOSED, "")
 
-    def obey(self, command: str, id: str) -> tuple[Any, Any, Any]:
+    def obey(self, command: str, id: str) -> tuple[Any, Any, Any, Any]:
         """Show what there is, ask once more, or do it; a confirmation holds for the project that it was shown for."""
         if command == "close":
-            return CLOSED, update(), update()
+            return CLOSED, "", update(), update()
         space = self.page.space(id)
         verb, _, number = command.partition(":")
         if verb in ("free", "delete") and number != space.id:
@@ -52,9 +56,9 @@ class Keeping(Tab):
         if verb == "delete":
             cleaning.delete(space.folder, space.project)
             left = self.page.spaces.titles()
-            return CLOSED, update(choices=left, value=left[0] if left else None), ""
+            return CLOSED, "", update(choices=left, value=left[0] if left else None), ""
         freed = cleaning.free(space.project, space.served) if verb == "free" else None
-        return panel(space, verb == "ask", freed), update(), update() if freed is None else ""
+        return panel(space, verb == "ask", freed), id, update(), update() if freed is None else ""
 
 
 def panel(space: Workspace, asked: bool, freed: int | None) -> str:

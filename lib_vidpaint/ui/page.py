@@ -23,7 +23,7 @@ from .img2img import Img2Img
 from .workspaces import Access, Workspace, Workspaces
 
 log = logging.getLogger(__name__)
-PATHS = "mask.path", "mask.white", "mask.checkpoint", "mask.painted", "enhance.lut"
+PATHS = "mask.path", "mask.white", "mask.checkpoint", "mask.painted", "refine.weights", "enhance.lut"
 VIDEO_TYPES = [".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mts", ".m2ts", ".ts", ".mxf"]
 NO_PROJECT = "Open a video first, under Source & mask."
 CONTROLS = "controls"
@@ -99,8 +99,9 @@ class Page:
             found += self.form.controls.values() if name == CONTROLS else [self[name]]
         return found
 
-    def run(self, id: str, until: str, *given: Any, only: int | None = None) -> tuple[()]:
-        """Start the project's job with the values of all controls, up to a stage ('': to the end), or on `only` one keyframe."""
+    def run(self, id: str, until: str, *given: Any, only: int | None = None, preview: bool = False) -> tuple[()]:
+        """Start the project's job with the values of all controls, up to a stage ('': to the end), on `only` one keyframe, or on a
+        `preview` of each."""
         space, values = self.space(id), self.values(id, given)
         if values["mask.how"] == "given" and not values["mask.path"]:
             raise MaskError("What may change? Drag a box on the picture, or choose another way to mark it.")
@@ -108,7 +109,7 @@ class Page:
             raise MaskError(
                 "What may change? Click on it on the picture under Source & mask: it is followed from there."
             )
-        jobs.start(space.project, values, until=until, plan=until == "keyframes", only=only)
+        jobs.start(space.project, values, until=until, plan=until == "keyframes", only=only, preview=preview)
         return ()
 
     def space(self, id: str) -> Workspace:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from html import escape
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from .pictures import Picture, Pictures
 from .workspaces import Workspace
 
 STRIP, LISTED = 20, 14
-COMMAND = re.compile(r"(choose|redo|drop|undo|show)(?::(\d{1,9}))?(?::(-?\d{1,9}))?")
+COMMAND = re.compile(r"(choose|repaint_flagged|redo|drop|undo|show)(?::(\d{1,9}))?(?::(-?\d{1,9}))?")
 NUMBERS = (
     "apart: how far it is from the other candidates and those of the neighbouring keyframes; seam: the step at the mask's "
     "edge (both in levels of 255, less is better); sharpness: 1 is as sharp as the original"
@@ -50,11 +50,13 @@ def obey(space: Workspace, command: str, shown: int) -> int:
         selection.choose(project, key, number)
     elif verb == "redo":
         selection.redo(project, key)
+    elif verb == "repaint_flagged":
+        selection.redo_flagged(project)
     elif verb == "drop":
         selection.drop(project, key)
     elif verb == "undo" and not selection.undo(project):
         raise ProjectError("There is nothing to take back.")
-    return key if verb != "undo" else shown
+    return shown if verb in ("undo", "repaint_flagged") else key
 
 
 def on_view(picks: Sequence[Picks], shown: int) -> int:
@@ -73,7 +75,7 @@ def render(space: Workspace, picks: Sequence[Picks], at: int, strip: int | None 
     pictures.make(
         [*_shown(pictures, picks[at]), *(pictures.keyframe(pick.group.key) for pick in row_of), *_files(pictures, key)]
     )
-    opened = _opened(pictures, picks, at, img2img)
+    opened = _doubtful(pictures, picks, at) + _opened(pictures, picks, at, img2img)
     row = _strip(pictures, picks, page, at)
     again = f"select:show:{key}" if strip is None else f"select:strip:{page}"
     late = f' data-late="{again}"' if pictures.late else ""
@@ -123,6 +125,14 @@ def _standing(picks: Sequence[Picks], at: int) -> str:
     paint = f"<button {press if begun else 'data-press=run_inpaint'}>Paint them now</button>"
     lists = _jumps("Still open:", undecided, picks, at) + _jumps("Waiting to be painted:", unpainted, picks, at, paint)
     return note(text) + lists
+
+
+def _doubtful(pictures: Pictures, picks: Sequence[Picks], at: int) -> str:
+    """The keyframes that the ranking flags, and a button that has all of them painted again."""
+    keys = set(selection.flagged(Folder(pictures.space.project), _ranks(pictures)))
+    again = '<button data-vidpaint="select:repaint_flagged" title="New candidates with new seeds for all of these">↻ all again</button>'
+    title = "Doubtful by the ranking, even the best candidate:"
+    return _jumps(title, [pick for pick in picks if pick.group.key in keys], picks, at, again)
 
 
 def _jumps(title: str, which: Sequence[Picks], picks: Sequence[Picks], at: int, more: str = "") -> str:
@@ -240,12 +250,12 @@ def _parameters(pick: Picks, present: Sequence[int], labels: dict[int, Label]) -
 
 
 def _earlier(pictures: Pictures, pick: Picks, labels: dict[int, Label]) -> str:
-    """Candidates of other rounds that still fit the crop, the newest first, folded away unless one of them is in force."""
+    """Candidates of other rounds that still show all of the region, the newest first, folded away unless one of them is in force."""
     try:
-        box = viewing.crop(pictures.space.project, pick.group.key).box
+        fits = partial(viewing.shows_region, pictures.space.project, pick.group.key)
+        fitting = [number for number in reversed(pick.earlier) if fits(labels[number].box)]
     except (OSError, VidpaintError):
         return ""
-    fitting = [number for number in reversed(pick.earlier) if labels[number].box in (None, box)]
     if not fitting:
         return ""
     is_open = " open" if pick.candidate in fitting else ""

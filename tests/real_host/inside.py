@@ -36,6 +36,10 @@ def boot() -> None:
     from modules import script_callbacks, shared, ui
 
     script_callbacks.before_ui_callback()
+    if not FORGE:
+        _ = (
+            shared.sd_model
+        )  # the host loads it in a thread of its own, and notes the checkpoint among the options when it has
     shared.demo = ui.create_ui()  # gives the always-on scripts their values; nothing is served
     sys.path.insert(0, str(ROOT))
 
@@ -60,9 +64,10 @@ def signature(dotted: str) -> list[str] | None:
 
 
 def seconds(work: Callable[[], Any]) -> float:
-    begun = time.perf_counter()
+    """Of this process's own time, so that other work on the machine does not count."""
+    begun = time.process_time()
     work()
-    return time.perf_counter() - begun
+    return time.process_time() - begun
 
 
 def outcome(work: Callable[[], Any]) -> str:
@@ -91,6 +96,38 @@ def pressed(button: str, work: Callable[[], Any]) -> tuple[str, float]:
     return said, time.perf_counter() - at[0]
 
 
+def nested(job: Any) -> list[int]:
+    """The seeds that come back where an always-on script paints on its own in between, as ADetailer does."""
+    from modules import processing, scripts
+
+    from lib_vidpaint.engines import EngineSpec, open_engine
+
+    class Detailer(scripts.Script):
+        args_from = args_to = 1
+
+        def title(self) -> str:
+            return "detailer"
+
+        def show(self, is_img2img: bool) -> Any:
+            return scripts.AlwaysVisible
+
+        def postprocess_image(self, p: Any, pp: Any, *args: Any) -> None:
+            inner = copy.copy(p)
+            inner.scripts = copy.copy(p.scripts)
+            inner.scripts.scripts, inner.scripts.alwayson_scripts = [], []
+            inner.init_images, inner.seed, inner.batch_size = [pp.image], [1], 1
+            inner.image_mask, inner.cached_c, inner.cached_uc = p.init_mask, [None, None], [None, None]
+            pp.image = processing.process_images(inner).images[0]
+
+    runner = scripts.scripts_img2img
+    runner.alwayson_scripts.append(Detailer())
+    try:
+        asked = replace(job, sampling=replace(job.sampling, scripts='{"detailer": {"args": []}}'))
+        return [one.seed for one in open_engine(EngineSpec("webui")).inpaint(asked)]
+    finally:
+        runner.alwayson_scripts.pop()
+
+
 def trial() -> None:
     """Everything that is tried, as the work of one job thread."""
     import numpy as np
@@ -110,6 +147,9 @@ def trial() -> None:
     mask[90:170, 80:180] = 255
     quick = Sampling(sampler="Euler a", steps=4, resize=1)
     job = InpaintJob(crop, mask, (5, 6), "a face", denoise=0.8, sampling=quick)
+
+    def shown(kind: Any) -> InpaintJob:
+        return replace(job, sampling=replace(quick, reference=kind), reference=np.ascontiguousarray(crop[::-1]))
 
     kinds = ("checkpoint", "vae", "sampler", "scheduler", "script", "upscaler")
     found["forge"], found["names"] = FORGE, {kind: engine.names(kind) for kind in kinds}
@@ -131,8 +171,20 @@ def trial() -> None:
         content: engine.inpaint(InpaintJob(crop, mask, (5,), content=content, denoise=1, sampling=quick))[0].infotext
         for content in ("fill", "original", "latent noise", "latent nothing")
     }
-    soft = replace(job, sampling=replace(quick, scripts='{"soft inpainting": {"args": [true, 2]}}'))
-    found["soft"] = engine.inpaint(soft)[0].infotext
+    values = ("[true, 2]", "[true, 4, 0.1, 8, 0, 0.9, 6]", "[false]")
+    soft = [
+        replace(job, sampling=replace(quick, scripts=f'{{"soft inpainting": {{"args": {one}}}}}')) for one in values
+    ]
+    softened = [engine.inpaint(one)[0] for one in soft]
+    found["soft"] = softened[0].infotext
+    found["softened"] = [float(np.abs(one.picture.astype(int) - pictures[0])[mask > 0].mean()) for one in softened] + [
+        float(np.abs(softened[0].picture.astype(int) - softened[1].picture)[mask > 0].mean())
+    ]
+    found["nested"] = nested(job)
+    found["described"] = {how: outcome(lambda how=how: [engine.describe(crop, how)]) for how in ("clip", "deepbooru")}
+    found["references"] = {
+        kind: outcome(lambda kind=kind: engine.inpaint(shown(kind))) for kind in ("reference", "ip-adapter", "colour")
+    }
     slow = InpaintJob(crop, mask, (5,), denoise=1, sampling=Sampling(sampler="Euler a", steps=100, resize=1))
     found["pressed"] = {button: pressed(button, lambda: engine.inpaint(slow)) for button in ("interrupt", "skip")}
     stopping = InpaintJob(crop, mask, (5,), sampling=Sampling(sampler="Euler a", steps=20, resize=1))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,8 +10,9 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
+sys.path[:0] = [str(HERE), str(HERE.parent)]
 import hosts  # noqa: E402
+import serving  # noqa: E402
 
 WEBUI = os.environ.get("WEBUI_DIR", "")
 pytestmark = pytest.mark.skipif(not WEBUI, reason="WEBUI_DIR names no WebUI to try this in")
@@ -64,6 +63,8 @@ USED = [
     "shared:state.set_current_image",
     "shared:prompt_styles.styles",
     "shared:prompt_styles.reload",
+    "shared:interrogator.interrogate",
+    "deepbooru:model.tag",
     "sd_vae:refresh_vae_list",
     "progress:add_task_to_queue",
     "progress:start_task",
@@ -75,21 +76,7 @@ USED = [
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, Any]:
-    """What the engine did in the real host: started once, about half a minute."""
-    python = os.environ.get("WEBUI_PYTHON") or next(Path(WEBUI).glob("venv/*/python*"), sys.executable)
-    quiet = {
-        "HF_HUB_OFFLINE": "1",
-        "TRANSFORMERS_OFFLINE": "1",
-        "GRADIO_ANALYTICS_ENABLED": "False",
-        "OMP_NUM_THREADS": "1",
-    }
-    done = subprocess.run(
-        [python, HERE / "inside.py"], cwd=WEBUI, env={**os.environ, **quiet}, input=json.dumps(USED),
-        capture_output=True, text=True, timeout=500,
-    )  # fmt: skip
-    last = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")]
-    assert last, f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
-    return json.loads(last[0].removeprefix("FOUND "))
+    return serving.tried(USED)
 
 
 def test_it_paints(found: dict[str, Any]) -> None:
@@ -114,6 +101,29 @@ def test_the_infotext_says_what_was_asked(found: dict[str, Any]) -> None:
 def test_an_always_on_script_runs_along(found: dict[str, Any]) -> None:
     assert "soft inpainting" in found["names"]["script"]
     assert "Soft inpainting enabled: True, Soft inpainting schedule bias: 2," in found["soft"]
+
+
+def test_without_their_models_the_interrogators_are_errors(found: dict[str, Any]) -> None:
+    for how, said in found["described"].items():
+        assert said == "1 pictures" or said.startswith(
+            "EngineError: The WebUI could not say what the keyframe shows"
+        ), how
+
+
+def test_a_reference_is_shown_or_its_absence_is_said(found: dict[str, Any]) -> None:
+    for kind, said in found["references"].items():
+        assert said == "2 pictures" or said.startswith(
+            ("EngineError: inpaint.reference", "EngineError: This WebUI's")
+        ), kind
+
+
+def test_the_values_of_a_script_reach_the_picture(found: dict[str, Any]) -> None:
+    on, stronger, off, between = found["softened"]
+    assert (off, min(on, stronger, between) > 0.5) == (0, True), found["softened"]
+
+
+def test_a_script_may_paint_on_its_own_in_between(found: dict[str, Any]) -> None:
+    assert found["nested"] == [5, 6]
 
 
 def test_a_button_ends_it_within_a_step_and_drops_the_picture(found: dict[str, Any]) -> None:
@@ -147,7 +157,6 @@ def test_the_engine_costs_little(found: dict[str, Any]) -> None:
 
 
 def test_the_fake_host_has_the_real_ones_signatures(found: dict[str, Any]) -> None:
-    sys.path.insert(0, str(HERE))
     from inside import signature
 
     with hosts.running():

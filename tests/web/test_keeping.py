@@ -43,8 +43,7 @@ def root(folder: Path, finished: Path, footage: dict[str, Path]) -> Path:
 
 @pytest.fixture(scope="module")
 def page(root: Path, page: Any) -> Any:
-    page.wait_for_function("() => document.querySelector('#vidpaint_loaded :is(textarea, input)').value")
-    time.sleep(3)  # opening a project also closes the panel, which must not come after the first click
+    page.wait_for_function("() => document.querySelector('#vidpaint_project input').value")
     return page
 
 
@@ -100,3 +99,5 @@ def test_after_the_last_one_the_page_is_as_new(page: Any, root: Path) -> None:
     page.wait_for_function("() => !document.querySelector('#vidpaint_project input').value")
     page.wait_for_function("() => !document.querySelector('.vidpaint-done')")
     assert list(root.iterdir()) == []
+    time.sleep(3)  # whatever was asked about the project meanwhile
+    assert page.locator("#vidpaint .vidpaint-error:visible").count() == 0

@@ -140,6 +140,35 @@ def test_candidates_are_painted_and_chosen_by_key_and_click(page: Any, folder: P
     assert json.loads(selection.read_text()) == [{"key": key, "candidate": 0}]
 
 
+def test_frames_of_the_edit_are_seen_before_it_is_rendered(page: Any, folder: Path) -> None:
+    tab(page, 5)
+    page.wait_for_selector("#vidpaint_compare .vidpaint-compare")
+    assert "A preview" in page.inner_text("#vidpaint_compare")
+    slider = field(page, "between")
+    slider.fill("9")
+    slider.press("Tab")
+    page.wait_for_selector("#vidpaint_compare img[alt='frame 9 after']")
+    before = page.get_attribute("#vidpaint_compare img.after", "src")
+    page.locator("#vidpaint_tab_5, #vidpaint").get_by_text("How the edit is carried", exact=True).last.click()
+    opacity = field(page, "composite_opacity")
+    opacity.fill("0.5")
+    opacity.press("Tab")
+    other = "before => document.querySelector('#vidpaint_compare img.after').getAttribute('src') !== before"
+    page.wait_for_function(other, arg=before)
+    opacity.fill("1")
+    opacity.press("Tab")
+    assert not (project_of(folder) / "patches.json").exists()
+
+
+def test_two_seconds_are_seen_moving_before_they_are_rendered(page: Any, folder: Path) -> None:
+    tab(page, 5)
+    page.locator("#vidpaint_run_preview").click()
+    page.wait_for_selector("#vidpaint_moving video")
+    assert "frames 0 to 13" in page.inner_text("#vidpaint_moving")
+    page.wait_for_function("() => document.querySelector('#vidpaint_moving video').readyState >= 1")
+    assert not (project_of(folder) / "patches.json").exists()
+
+
 def test_the_result_is_rendered_downloaded_and_exact(page: Any, folder: Path, footage: dict[str, Path]) -> None:
     tab(page, 5)
     press(page, "run_package")

@@ -26,7 +26,12 @@ PAINT_ROWS = (
     ("inpaint.batch_count", "inpaint.batch_size"), ("inpaint.denoise",),
 )  # fmt: skip
 CROP_ROWS = (
-    ("inpaint.mask_blur", "inpaint.masked_content"), ("inpaint.context", "inpaint.smallest"), ("inpaint.resize",),
+    ("inpaint.mask_blur", "inpaint.masked_content"), ("inpaint.crop",), ("inpaint.context", "inpaint.smallest"),
+    ("inpaint.resize", "inpaint.upscaler"),
+)  # fmt: skip
+SHARED_ROWS = (
+    ("inpaint.same_seed",), ("inpaint.order", "inpaint.shown"), ("inpaint.carry",), ("inpaint.sheet", "inpaint.match"),
+    ("inpaint.reference", "inpaint.reference_weight"), ("inpaint.interrogate", "inpaint.interrogate_each"),
 )  # fmt: skip
 DICE, RECYCLE, REFRESH = "\U0001f3b2", "\u267b\ufe0f", "\U0001f504"
 BUILTIN = (
@@ -37,7 +42,7 @@ GENERATE = (
     "Generate paints Batch count × Batch size candidates for every keyframe; what was painted with the same values is "
     "kept. Trying one keyframe first shows what the values do before all of them are painted."
 )
-LARGE = 448
+LARGE, SMALL, PREVIEWED = 448, 220, 24
 NOTHING = "What is painted for the keyframe on view is shown here: press Try one keyframe."
 
 
@@ -57,6 +62,8 @@ class InpaintTab(Tab):
                 page.button("run_inpaint", "Generate", "primary")
                 page.button("try_one", "Try one keyframe")
                 if diffusion:
+                    page.button("preview_all", "Preview every keyframe")
+                if diffusion:
                     self._named("inpaint.styles")
                 gr.HTML(fragments.note(GENERATE))
         with gr.Row(equal_height=False):
@@ -67,6 +74,8 @@ class InpaintTab(Tab):
                     self._tool("dice", DICE)
                     self._tool("recycle", RECYCLE)
                 self._rows(CROP_ROWS)
+                with gr.Accordion("What keyframes share, so that they look alike", open=False, visible=diffusion):
+                    self._rows(SHARED_ROWS)
                 with gr.Accordion("Checkpoint, VAE, refiner, scripts", open=False, visible=diffusion):
                     if diffusion:
                         self._named("inpaint.checkpoint")
@@ -99,6 +108,7 @@ class InpaintTab(Tab):
         page.bind(page["dice"].click, self.dice, [], ["inpaint.seed"])
         page.bind(page["recycle"].click, self.recycle, ["project", "shown"], ["inpaint.seed"])
         if page.host.engine != "builtin":
+            page.bind(page["preview_all"].click, self.preview, ["project", CONTROLS])
             for path in ("inpaint.styles", "inpaint.checkpoint", "inpaint.vae"):
                 page.bind(page[_refresher(path)].click, self.refresh, [], list(NAMED))
         self.bind_show(self.show, ["shown"], ["tried"])
@@ -106,6 +116,10 @@ class InpaintTab(Tab):
     def try_one(self, id: str, shown: str, *given: Any) -> tuple[()]:
         """Paint the keyframe on view, or the first; the others wait."""
         return self.page.run(id, "inpaint", *given, only=_key(shown))
+
+    def preview(self, id: str, *given: Any) -> tuple[()]:
+        """Paint every keyframe once with few steps, to judge prompt and denoise by."""
+        return self.page.run(id, "inpaint", *given, preview=True)
 
     def dice(self) -> Any:
         """Another seed."""
@@ -126,11 +140,11 @@ class InpaintTab(Tab):
         return tuple(update(choices=list(self.page.form.names(path))) for path in NAMED)
 
     def show(self, id: str, shown: str) -> str:
-        """The candidates of the keyframe on view."""
+        """The candidates of the keyframe on view, and the previews of all."""
         space = self.page.space(id) if id else None
         found = on_view(space, shown) if space else None
         if not (space and found):
-            return fragments.note(NOTHING)
+            return fragments.note(NOTHING) + (previews(space, True) if space else "")
         key, folder = found.group.key, space.project
         before = space.picture(
             f"crop-{key:06d}", folder / candidate_file(key, found.candidates[0]),
@@ -142,7 +156,7 @@ class InpaintTab(Tab):
             picture = space.picture(name, made_from, partial(viewing.candidate, folder, key, index, LARGE))
             caption = f"seed {seed_of(space, key, index)}"
             cells.append((f"select:choose:{key}:{index}", url(picture), caption, index == found.candidate))
-        return fragments.tried(f"Keyframe {key}: a click chooses", url(before), cells)
+        return fragments.tried(f"Keyframe {key}: a click chooses", url(before), cells) + previews(space, False)
 
 
 def _key(shown: str) -> int:
@@ -159,6 +173,16 @@ def on_view(space: Workspace, shown: str) -> Picks | None:
         return None
     painted = [pick for pick in viewing.gallery(space.project) if pick.candidates]
     return next((pick for pick in painted if pick.group.key == _key(shown)), painted[0] if painted else None)
+
+
+def previews(space: Workspace, opened: bool) -> str:
+    """The previews of the first keyframes, to look at: they are no candidates, so nothing can be chosen."""
+    files = sorted((space.project / "previews").glob("[0-9]*.png"))
+    cells = []
+    for file in files[:PREVIEWED]:
+        made = space.picture(f"preview-{file.stem}", file, lambda file=file: viewing.small_picture(file, SMALL))
+        cells.append((url(made), f"keyframe {int(file.stem)}"))
+    return fragments.previewed(cells, len(files), opened) if cells else ""
 
 
 def seed_of(space: Workspace, key: int, index: int) -> int:

@@ -85,6 +85,17 @@ class StyleDatabase:
         return prompt
 
 
+class InterrogateModels:
+    """CLIP; without its model the words end in <error>, and only the console says why."""
+
+    words = "a man in a hat, by nobody"
+
+    def interrogate(self, pil_image: Any) -> str:
+        state.begin(job="interrogate")
+        state.end()
+        return self.words
+
+
 opts = Options(
     {
         "sd_model_checkpoint": None,
@@ -99,5 +110,7 @@ opts = Options(
 state = State()
 cmd_opts = SimpleNamespace(no_prompt_history=False)
 prompt_styles = StyleDatabase()
+interrogator = InterrogateModels()
 total_tqdm = SimpleNamespace(clear=lambda: None)
 sd_upscalers: list[Any] = []
+face_restorers: list[Any] = []

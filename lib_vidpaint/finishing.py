@@ -1,0 +1,92 @@
+"""What the settings make of the copies for people: how each frame is corrected, filtered and timed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from .enhancing import WHOLE, CubeTake, Look, cube_in_force, enhanced_frame, has_cube, read_light
+from .errors import SettingsError
+from .filters import tried
+from .groups import LIGHT, PATCHES
+from .items import File, Item
+from .light import Curve
+from .patching import patches_in_force
+from .planes import Planes
+from .regions import REGION
+from .render import Edited
+from .settings import get, shown, walk
+from .sharing import Finish
+
+if TYPE_CHECKING:
+    from .pipeline import Run
+
+
+def frame_look(run: Run) -> Look:
+    """The corrections that every pixel of the copies gets; none where they stay in the region."""
+    settings = run.settings.enhance
+    return replace(settings.look, lut=has_cube(run)) if settings.scope == "frame" else Look()
+
+
+def finish(run: Run) -> Finish:
+    """What the share copy has beyond the master; filters are tried on the first frame. Raises SettingsError."""
+    settings, look, info = run.settings.assemble, frame_look(run), run.clip.info
+    steps = settings.steps
+    size = tried(steps, run.clip, "assemble.raw" if settings.raw else "assemble.filters") if steps else None
+    automatic = run.settings.enhance.scope == "frame" and run.project.path(LIGHT).exists()
+    lights = read_light(run) if automatic else []
+    table = cube_in_force(run) if look.lut else None
+
+    def correct(frame: Edited) -> Planes:
+        light = lights[frame.index] if lights else Curve()
+        return enhanced_frame(frame.source, frame.result, info, look, light, table)
+
+    rate = settings.rate
+    # What was removed is filled with surroundings: they move as one, and the region does not move with them.
+    apart = run.settings.composite.carry != "background"
+    return Finish(
+        settings.crf, settings.codec, Fraction(str(settings.speed)), settings.sound == "keep", rate,
+        between=settings.between, apart=apart, cuts=cuts(run) if rate and settings.between != "nearest" else (),
+        steps=steps, size=size, correct=None if look.neutral and not lights else correct,
+    )  # fmt: skip
+
+
+def copy_item(run: Run, file: str, *values: Any) -> Item:
+    """A copy for people, made from all that it has beyond the master, and from `values`."""
+    settings, look, patches = run.settings.assemble, frame_look(run), patches_in_force(run.project)
+    takes = (File(REGION), File(PATCHES), *(File(patch.file) for patch in patches))
+    light = (File(LIGHT),) if run.settings.enhance.scope == "frame" else ()
+    how = replace(settings, master="auto", share=True)
+    return Item((file,), (*takes, *light, CubeTake(look.lut)), (how, look, run.source_digest, *values))
+
+
+def ended_by(run: Run, file: str, names: Sequence[str]) -> tuple[str, ...]:
+    """What touches every pixel or every time of the copy `file`, in phrases: of the settings `names`, and corrections of the
+    whole frame; the master has none of it."""
+    settings, names = run.settings, [*names]
+    if settings.enhance.scope == "frame":
+        names += [f"enhance.{name}" for name in (*WHOLE, "lut")]
+    on = [leaf for leaf in walk(type(settings)) if leaf.path in names and get(settings, leaf.path) != leaf.default]
+    said = [f"{leaf.path} = {shown(get(settings, leaf.path))}" for leaf in on if not leaf.knob.path]
+    said += ["enhance.lut"] if "enhance.lut" in names and has_cube(run) else []
+    return tuple(f"{words} in {file} (the master is exact)" for words in said)
+
+
+def cuts(run: Run) -> tuple[int, ...]:
+    """The source's timestamps at which a shot begins, the first one left out."""
+    return tuple(run.clip.pts[frame] for frame in run.survey.cuts if frame)
+
+
+def frame_rate(text: str, where: str) -> Fraction | None:
+    """A rate that a person wrote, None for nothing. Raises SettingsError naming the setting `where`."""
+    if not text.strip():
+        return None
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if not 1 <= rate <= 240:
+        raise SettingsError(f"{where}: {text!r} is not a frame rate from 1 to 240 such as 30 or 24000/1001.")
+    return rate

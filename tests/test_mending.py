@@ -1,0 +1,210 @@
+"""The closed loop on whole projects: what is spoiled is found, mended, undone and taken back; a person is never overruled."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import scenes
+from fakes import Steps
+from projects import copied, remade, stamps
+
+from lib_vidpaint import mending, selection, session
+from lib_vidpaint.engines import InpaintJob, Painted, Sampling
+from lib_vidpaint.errors import Cancelled
+from lib_vidpaint.groups import OVERRIDES, REPAIRS, read_choices, read_groups
+from lib_vidpaint.model import Frame, Verdict
+from lib_vidpaint.project import Folder
+
+SHOT = scenes.shot(20, pan=(-1.5, 0.0), disc=(50.0, 55.0, 1.5, 0.0), radius=26)
+BAD = 3
+"""Which keyframe, in their order, is spoiled."""
+AUTO = {"validate.repair": "auto"}
+
+
+class Painter:
+    """Makes what it sees warmer, a little differently for every seed; the keyframe BAD far too blue for seeds below `good`."""
+
+    name, multiple = "painter", 8
+
+    def __init__(self, good: int = 99) -> None:
+        self.good, self.count = good, 0
+        self._seen: list[bytes] = []
+
+    def names(self, kind: str) -> list[str]:
+        return []
+
+    def prepared(self, sampling: Sampling | None = None) -> AbstractContextManager[tuple[str, ...]]:
+        return nullcontext(())
+
+    def inpaint(self, job: InpaintJob) -> list[Painted]:
+        look = job.crop.tobytes()
+        if look not in self._seen:
+            self._seen.append(look)
+        bad = self._seen.index(look) == BAD
+        self.count += len(job.seeds)
+        warm = job.crop * np.array([1.1, 1.0, 0.9])
+        return [Painted(self._painted(warm, seed, bad), seed) for seed in job.seeds]
+
+    def _painted(self, warm: np.ndarray, seed: int, bad: bool) -> Frame:
+        off = np.array([-30, -10, 40.0]) if bad and seed < self.good else np.array([seed % 3 - 1.0] * 3)
+        return np.clip(warm + off, 0, 255).astype(np.uint8)
+
+    def upscale(self, frame: Frame, model: str, scale: float) -> Frame:
+        raise NotImplementedError
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    folder = tmp_path_factory.mktemp("clip")
+    for name, pictures in (("frames", SHOT.truth), ("masks", SHOT.masks)):
+        (folder / name).mkdir()
+        for number, picture in enumerate(pictures):
+            cv2.imwrite(str(folder / name / f"{number:06d}.png"), picture[..., ::-1] if picture.ndim == 3 else picture)
+    return {"source": folder / "frames", "mask": folder / "masks"}
+
+
+def edit(folder: Path, clip: Mapping[str, Path], painter: Painter, **values: object) -> None:
+    session.run(folder, {**_given(clip), **values}, until="validate", engine=painter)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.fixture(scope="module")
+def spoiled(clip: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose fourth keyframe is wrong in the first six of its eight candidates, validated and no more."""
+    folder = tmp_path_factory.mktemp("spoiled") / "project"
+    edit(folder, clip, Painter(7))
+    return folder
+
+
+def failed(folder: Path) -> list[int]:
+    return [v.key for v in Folder(folder).records("verdicts.json", Verdict) if v.decision == "drop"]
+
+
+def bad_key(folder: Path) -> int:
+    return read_groups(Folder(folder))[BAD].key
+
+
+def actions(folder: Path) -> list[tuple[str, str]]:
+    with session.opened(folder) as run:
+        return [(repair.action, repair.outcome) for repair in mending.history(run).repairs]
+
+
+def test_the_spoiled_keyframe_is_found_and_no_other(spoiled: Path) -> None:
+    assert failed(spoiled) == [bad_key(spoiled)]
+    verdict = Folder(spoiled).records("verdicts.json", Verdict)[BAD]
+    assert "tone" in verdict.broken
+    assert (spoiled / "validate.png").stat().st_size > 10000
+
+
+def test_another_candidate_mends_it_without_painting(spoiled: Path, clip: Mapping[str, Path], tmp_path: Path) -> None:
+    folder, painter = copied(spoiled, tmp_path / "p"), Painter(7)
+    edit(folder, clip, painter, **AUTO)
+    assert failed(folder) == []
+    assert painter.count == 0
+    assert actions(folder)[-1] == ("candidate", "kept")
+    assert read_choices(Folder(folder))[bad_key(folder)].candidate in (6, 7)
+    rows = list(csv.DictReader((folder / "repairs.csv").open()))
+    assert float(rows[-1]["after"]) < float(rows[-1]["before"])
+    assert "candidate" in (folder / "run.log").read_text()
+    before = stamps(folder)
+    edit(folder, clip, painter, **AUTO)
+    assert remade(before, folder) == set()
+
+
+def test_painting_again_mends_what_no_candidate_does(clip: Mapping[str, Path], tmp_path: Path) -> None:
+    folder, painter = tmp_path / "p", Painter(9)
+    edit(folder, clip, painter, **AUTO)
+    assert failed(folder) == []
+    whole = 8 * len(read_groups(Folder(folder)))
+    assert whole < painter.count <= 1.15 * whole
+    assert actions(folder)[-1] == ("repaint", "kept")
+    assert ("candidate", "undone") in actions(folder)
+
+
+def test_what_cannot_be_mended_is_dropped_and_filled(clip: Mapping[str, Path], tmp_path: Path) -> None:
+    folder = tmp_path / "p"
+    edit(folder, clip, Painter(9), **AUTO, **{"validate.budget": 0.0})
+    assert failed(folder) == []
+    assert actions(folder)[-1] == ("drop", "kept")
+    assert read_choices(Folder(folder))[bad_key(folder)].drop
+
+
+def test_off_takes_everything_back(spoiled: Path, clip: Mapping[str, Path], tmp_path: Path) -> None:
+    folder, before = copied(spoiled, tmp_path / "p"), read_choices(Folder(spoiled))
+    edit(folder, clip, Painter(7), **AUTO)
+    assert read_choices(Folder(folder)) != before
+    edit(folder, clip, Painter(7), **{"validate.repair": "off"})
+    assert read_choices(Folder(folder)) == before
+    assert failed(folder) == [bad_key(folder)]
+    assert not (folder / REPAIRS).exists()
+    assert not (folder / OVERRIDES).exists()
+
+
+def test_a_suggestion_changes_nothing_and_names_its_cost(
+    spoiled: Path, clip: Mapping[str, Path], tmp_path: Path
+) -> None:
+    folder = copied(spoiled, tmp_path / "p")
+    edit(folder, clip, Painter(7), **{"validate.repair": "suggest"})
+    assert read_choices(Folder(folder)) == read_choices(Folder(spoiled))
+    assert [outcome for _, outcome in actions(folder)] == ["suggested"]
+    assert next(csv.DictReader((folder / "repairs.csv").open()))["images"] == "0"
+    assert failed(folder) == [bad_key(folder)]
+
+
+@pytest.mark.parametrize("way", ["chosen", "accepted"])
+def test_a_person_is_never_overruled(way: str, spoiled: Path, clip: Mapping[str, Path], tmp_path: Path) -> None:
+    folder = copied(spoiled, tmp_path / "p")
+    key, project = bad_key(folder), Folder(folder)
+    if way == "chosen":
+        selection.choose(project, key, 0)
+    else:
+        selection.accept(project, key)
+    before = json.loads((folder / "selection.json").read_text())
+    edit(folder, clip, painter := Painter(7), **AUTO)
+    assert json.loads((folder / "selection.json").read_text()) == before
+    assert painter.count == 0
+    assert failed(folder) == ([key] if way == "chosen" else [])
+    assert not {action for action, _ in actions(folder)} & {"blend", "candidate", "repaint", "drop"}
+
+
+def test_another_prompt_asks_for_other_repairs(spoiled: Path, clip: Mapping[str, Path], tmp_path: Path) -> None:
+    folder = copied(spoiled, tmp_path / "p")
+    edit(folder, clip, Painter(7), **AUTO)
+    edit(folder, clip, Painter(1), **AUTO, **{"inpaint.prompt": "warmer still"})
+    assert actions(folder) == []
+    assert not (folder / OVERRIDES).exists()
+
+
+def test_stopped_in_the_middle_it_goes_on(spoiled: Path, clip: Mapping[str, Path], tmp_path: Path) -> None:
+    whole, broken = copied(spoiled, tmp_path / "whole"), copied(spoiled, tmp_path / "broken")
+    edit(whole, clip, Painter(7), **AUTO)
+    with pytest.raises(Cancelled):
+        session.run(
+            broken, {**_given(clip), **AUTO}, until="validate", engine=Painter(7), progress=Steps(("validating", 1))
+        )  # pyright: ignore[reportArgumentType]
+    assert ("candidate", "trying") in actions(broken)
+    edit(broken, clip, Painter(7), **AUTO)
+    assert actions(broken) == actions(whole)
+    assert read_choices(Folder(broken)) == read_choices(Folder(whole))
+
+
+def _given(clip: Mapping[str, Path]) -> dict[str, object]:
+    return {
+        "source.path": str(clip["source"]), "mask.path": str(clip["mask"]), "keyframes.how": "every", "keyframes.longest": 4,
+        "inpaint.batch_count": 4, "inpaint.batch_size": 2, "inpaint.cast": "keep", "composite.feather": 0.0,
+    }  # fmt: skip
+
+
+def test_where_all_groups_fail_nothing_is_repaired(spoiled: Path, clip: Mapping[str, Path], tmp_path: Path) -> None:
+    folder, notes = copied(spoiled, tmp_path / "p"), Steps()
+    values = {**_given(clip), **AUTO, "validate.sharpness": 1.01, "validate.z": 0.5, "validate.colour": 0.01}
+    session.run(folder, values, until="validate", engine=Painter(7), progress=notes)  # pyright: ignore[reportArgumentType]
+    assert len(failed(folder)) > 0.5 * len(read_groups(Folder(folder)))
+    assert any("it is not single groups that are wrong" in note for note in notes.notes)
+    assert actions(folder) == []
