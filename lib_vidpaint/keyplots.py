@@ -141,7 +141,7 @@ def figure_of(width: float, height: float) -> Figure:
 
     # Margins in inches: matplotlib's own layout takes as long as the drawing.
     figure = Figure(figsize=(width, height), dpi=100)
-    figure.subplots_adjust(0.8 / width, 0.5 / height, 1 - 0.2 / width, 1 - 0.4 / height, hspace=0.15)
+    figure.subplots_adjust(1.0 / width, 0.5 / height, 1 - 0.2 / width, 1 - 0.4 / height, hspace=0.15)
     FigureCanvasAgg(figure)
     return figure
 
