@@ -19,6 +19,21 @@ OF_KEYS = ("tone", "texture", "shift", "size", "focus")
 OF_FRAMES = ("warp_ratio", "motion", "colour", "flicker", "seam", "sharpness")
 RATIOS = ("warp_ratio", "sharpness", "border")
 TWO_SIDED = ("warp_ratio", "sharpness")
+FAULTS = {
+    "warp_ratio": "flicker",
+    "motion": "moves otherwise than the original",
+    "colour": "colour jumps",
+    "flicker": "the edit jumps from one frame to the next",
+    "seam": "a seam at the mask's edge",
+    "sharpness": "sharper or softer than the original",
+    "border": "a jump where the group begins and ends",
+    "tone": "the keyframe's colours are off its neighbours'",
+    "texture": "the keyframe's detail is off its neighbours'",
+    "shift": "the keyframe's edit is displaced",
+    "size": "the keyframe's edit is larger or smaller than its neighbours'",
+    "focus": "the keyframe is sharper or softer than its neighbours",
+}
+"""What people are told when a limit is broken."""
 GROSS = 2.5
 """How many times a limit (for ratios: its logarithm) is wrong in any clip."""
 EVEN = 0.1

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
+from .judging import FAULTS
 from .repairing import Repair
 from .report import Bad, GroupReport, Report, differing
 
@@ -88,7 +89,8 @@ def _repairs(found: Iterable[Repair]) -> str:
 def _group(group: GroupReport, grid: bytes | None) -> str:
     frames = f"frames {group.start}-{group.stop - 1}, shot {group.shot}"
     used = "no edit" if group.candidate is None else f"candidate {group.candidate} ({group.decision})"
-    broken = f' <span class="bad">{escape(", ".join(group.broken))}</span>' if group.broken else ""
+    faults = ", ".join(FAULTS.get(name, name) for name in group.broken)
+    broken = f' <span class="bad">{escape(faults)}</span>' if faults else ""
     lines = [f"<strong>{group.key}</strong> · {frames} · {escape(used)}{broken}"]
     scores = " · ".join(f"{number}: {score:g}" for number, score in sorted(group.scores.items()))
     measured = " · ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in group.measures.items())

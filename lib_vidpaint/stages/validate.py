@@ -23,7 +23,7 @@ from .. import mending
 from ..agreement import Sketch
 from ..groups import CHOICES, FILLED, GROUPS, PREDICTED, VERDICTS, Patch, read_choices, read_decided, read_groups
 from ..items import File, Item
-from ..judging import RATIOS, Limits, judge, report_csv
+from ..judging import FAULTS, RATIOS, Limits, judge, report_csv
 from ..keyplots import read_predicted
 from ..likeness import Unlike, typical, unlike
 from ..measures import FrameMeasures, Validator
@@ -247,7 +247,8 @@ def _tell(run: Run) -> None:
     failed = [verdict for verdict in found if verdict.decision == "drop"]
     if not failed:
         return
-    which = ", ".join(f"{v.key} ({' '.join(v.broken)})" for v in failed[:5]) + (" ..." if len(failed) > 5 else "")
+    named = (f"{v.key} ({', '.join(FAULTS.get(name, name) for name in v.broken)})" for v in failed[:5])
+    which = ", ".join(named) + (" ..." if len(failed) > 5 else "")
     settings = run.settings.validate
     if settings.drop:
         action = "they are filled from their neighbours"

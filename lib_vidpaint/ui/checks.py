@@ -5,25 +5,12 @@ from __future__ import annotations
 from html import escape
 
 from ..checking import Checked
+from ..judging import FAULTS
 from ..model import Group
-from .fragments import MEASURES, note
+from .fragments import note
 
 WIDE, HIGH = 1000, 90
-KEY_MEASURES = {
-    "flicker": "the edit jumps from one frame to the next",
-    "border": "a jump where the group begins and ends",
-    "tone": "the keyframe's colours are off its neighbours'",
-    "texture": "the keyframe's detail is off its neighbours'",
-    "shift": "the keyframe's edit is displaced",
-    "size": "the keyframe's edit is larger or smaller than its neighbours'",
-    "focus": "the keyframe is sharper or softer than its neighbours",
-}
 SHOWN = 12
-
-
-def words(name: str) -> str:
-    """A measure in words."""
-    return KEY_MEASURES.get(name) or MEASURES.get(name) or name.replace("_", " ")
 
 
 def timeline(found: Checked, at: int) -> str:
@@ -62,7 +49,7 @@ def span(found: Checked, at: int, video: str, play: bool = False) -> str:
     if group is None:
         return note(f"Frame {at} shows nothing of the region.")
     verdict, worst = found.verdicts.get(group.key), found.worst.get(group.key, group.key)
-    broken = ", ".join(words(name) for name in verdict.broken) if verdict else ""
+    broken = ", ".join(FAULTS.get(name, name) for name in verdict.broken) if verdict else ""
     state = f"looks wrong: {broken}" if verdict and verdict.decision == "drop" else "passed"
     begin, end = (max(frame, 0) / found.fps for frame in (group.start - 2, group.stop + 2))
     player = (

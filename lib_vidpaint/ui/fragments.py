@@ -9,6 +9,7 @@ from html import escape
 
 from ..engines import Glimpse
 from ..jobs import Job
+from ..judging import FAULTS
 from ..pictures import encode_jpeg
 from ..session import StageState
 from ..sizes import words
@@ -33,13 +34,6 @@ DECISIONS = {
     "open": "nothing chosen yet",
 }
 MARKS = {"chosen": "✓", "repaired": "✚", "ranked": "★", "redo": "↻", "drop": "✕", "open": "?"}
-MEASURES = {
-    "warp_ratio": "flicker",
-    "motion": "moves otherwise than the original",
-    "colour": "colour jumps",
-    "sharpness": "sharper or softer than the original",
-    "seam": "a seam at the mask's edge",
-}
 
 
 def note(text: str, kind: str = "hint") -> str:
@@ -214,7 +208,7 @@ def failed(found: Sequence[Failure] | None) -> str:
     rows = [
         (
             f"Frames {one.start}–{one.stop - 1}",
-            f"keyframe {one.key}: {', '.join(MEASURES.get(name, name.replace('_', ' ')) for name in one.broken)}",
+            f"keyframe {one.key}: {', '.join(FAULTS.get(name, name) for name in one.broken)}",
         )
         for one in found
     ]
