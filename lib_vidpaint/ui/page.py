@@ -20,7 +20,7 @@ from . import fragments
 from .compat import on, update
 from .controls import Form
 from .img2img import Img2Img
-from .workspaces import Access, Workspace, Workspaces
+from .workspaces import Access, Gone, Workspace, Workspaces
 
 log = logging.getLogger(__name__)
 PATHS = "mask.path", "mask.white", "mask.checkpoint", "mask.painted", "refine.weights", "enhance.lut"
@@ -162,12 +162,15 @@ class Tab:
 def guarded(outputs: int, work: Callable[..., Any], quiet: bool = False) -> Callable[..., Any]:
     """The handler that gradio calls: `work` gives `outputs` values; a last one is added, the sentence for the message line.
 
-    After an error all but that one stay as they are.
+    After an error all but that one stay as they are. That a project is gone is not said there: the next poll says it where
+    the steps stand, and what the page had asked for just before must leave nothing behind.
     """
 
     def handler(*given: Any) -> Any:
         try:
             result = work(*given)
+        except Gone:
+            return tuple([update()] * (outputs + 1))
         except VidpaintError as error:
             return (*[update()] * outputs, fragments.note(str(error), "error"))
         except Exception as error:

@@ -27,6 +27,10 @@ TITLE = "title.txt"
 NEWEST_FRAMES = 48
 
 
+class Gone(ProjectError):
+    """The project that a page asks about is not there: deleted a moment ago, or on another page."""
+
+
 @dataclass(frozen=True)
 class Access:
     """Which paths of this machine a page may name. `reachable`: others than its owner can open the page."""
@@ -184,7 +188,7 @@ class Workspaces:
         name = "{}{}{}-{}{}{}-{}".format(*asked.groups()) if asked else ""
         found = Workspace(self.root / name)
         if not ID.fullmatch(name) or found.folder.is_symlink() or not found.folder.is_dir():
-            raise ProjectError("There is no such project: choose one from the list, or begin a new one.")
+            raise Gone("There is no such project: choose one from the list, or begin a new one.")
         served = found.served
         served.mkdir(exist_ok=True)
         if served.is_symlink() or found.project.is_symlink() or found.input.is_symlink():

@@ -73,6 +73,8 @@ class KeyframesTab(Tab):
 
     def look(self, id: str, at: float) -> tuple[str, str]:
         """The frame that the slider stands at."""
+        if not id:  # it is put back when the last project is deleted
+            return "", ""
         space = self.page.space(id)
         if not _chosen(space):
             return "", ""

@@ -109,6 +109,8 @@ class ResultTab(Tab):
 
         A frame that nobody waits for any more, as the slider has moved on, is left out.
         """
+        if not id:  # the slider is put back when the last project is deleted
+            return ""
         space, index = self.page.space(id), int(index or 0)
         job, values = jobs.of(space.project), self._values(id, loaded, given)
         rendered = all((space.project / file).exists() for file in ("patches.json", "render.json"))
