@@ -1,7 +1,8 @@
 """Adds what Video Inpaint needs to the WebUI's Python and changes nothing that is installed there.
 
 The WebUI runs this file at every start. When nothing is missing it is done at once; what cannot be added without changing
-another package is left out with a sentence, and the feature it gives stays off.
+another package is left out with a sentence, and the feature it gives stays off. What only some ways to find masks need is
+tried once a day, so that a machine that cannot have it starts no later for that.
 """
 
 from __future__ import annotations
@@ -12,13 +13,19 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from lib_vidpaint.requirements import Requirement, missing
+from lib_vidpaint.requirements import ADDED, OPTIONAL, Requirement, missing
 
 REPORTS_SINCE = (22, 2)  # pip's `--dry-run --report`
+REFUSED, DAY = (
+    Path(__file__).resolve().with_name(".refused"),
+    24 * 3600,
+)  # touched when something optional could not be had
 OPENCV = {f"opencv-{kind}python{head}" for kind in ("", "contrib-") for head in ("", "-headless")}
 
 
@@ -60,8 +67,8 @@ def checked(spec: str, constraints: Path, before: dict[str, str]) -> list[str]:
     return [f"{name}=={version}" for name, version in wanted.items() if name not in left_out]
 
 
-def add(wanted: Requirement, constraints: Path, before: dict[str, str]) -> None:
-    """Install one requirement if that changes nothing, and say what came of it."""
+def add(wanted: Requirement, constraints: Path, before: dict[str, str]) -> bool:
+    """Install one requirement if that changes nothing, and say what came of it; whether it is there now."""
     alone = wanted.alone or tuple(map(int, metadata.version("pip").split(".")[:2])) < REPORTS_SINCE
     try:
         specs = [wanted.spec] if alone else checked(wanted.spec, constraints, before)
@@ -71,6 +78,8 @@ def add(wanted: Requirement, constraints: Path, before: dict[str, str]) -> None:
         print(f"Video Inpaint: installed {wanted.spec} for {wanted.gives}")
     except ValueError as reason:
         print(f"Video Inpaint: {wanted.spec} was not installed, so {wanted.gives} is off: {reason}")
+        return False
+    return True
 
 
 def put_back(before: dict[str, str]) -> None:
@@ -88,9 +97,17 @@ def last_line(text: str) -> str:
     return lines[-1] if lines else "pip gave no reason"
 
 
+def lately_refused() -> bool:
+    """Whether something optional could not be had within the last day."""
+    try:
+        return time.time() - REFUSED.stat().st_mtime < DAY
+    except OSError:
+        return False
+
+
 def install() -> None:
-    """Install what is missing."""
-    wanted = missing()
+    """Install what is missing; of what a feature needs nothing more once a part of it cannot be had."""
+    wanted = missing(ADDED if lately_refused() else ADDED + OPTIONAL)
     if not wanted:
         return
     before = installed()
@@ -98,9 +115,14 @@ def install() -> None:
         constraints = Path(folder) / "constraints.txt"
         pinned = (f"{name}=={version}" for name, version in before.items() if re.fullmatch(r"[\w.!+]+", version))
         constraints.write_text("\n".join(sorted(pinned)), encoding="utf-8")
+        off: set[str] = set()
         for one in wanted:
-            add(one, constraints, before)
+            if one.gives not in off and not add(one, constraints, before):
+                off.add(one.gives)
     put_back(before)
+    if any(one.gives in off for one in OPTIONAL):
+        with suppress(OSError):
+            REFUSED.touch()
 
 
 if __name__ == "__main__":

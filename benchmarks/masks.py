@@ -2,6 +2,7 @@
 
     python -m benchmarks.masks                            made-up clips, whose masks are exact
     python -m benchmarks.masks VIDEO MASK_VIDEO           any clip with given masks, such as DAVIS'
+    python -m benchmarks.masks --speed VIDEO              frames a second of person and face masks, from file to file
 
 Trackers start from one box or click on the first frame, or from five. For comparison: the first mask carried along the optical
 flow alone, the same with GrabCut in every frame, and the person network frame by frame without following anybody.
@@ -11,6 +12,7 @@ J and F as in DAVIS (Perazzi et al., 2016); a jump is a frame whose mask shares 
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,15 +23,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from lib_vidpaint import session
 from lib_vidpaint.clip import open_clip
+from lib_vidpaint.finding import find
 from lib_vidpaint.flow import warp
 from lib_vidpaint.model import Box, Frame, Mask
+from lib_vidpaint.pipeline import Run, catch_up
 from lib_vidpaint.planes import view
 from lib_vidpaint.plates import between
+from lib_vidpaint.pools import Threads
+from lib_vidpaint.project import Project
 from lib_vidpaint.segmenters import How, Options, Shot, open_segmenter
 from lib_vidpaint.segmenters.prompts import Prompt
+from lib_vidpaint.stages import STAGES, Settings
 
 WIDTH = 480
+ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -53,9 +62,14 @@ class Whole:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    cv2.setNumThreads(1)  # as in a run
     parser.add_argument("video", nargs="?", type=Path)
     parser.add_argument("masks", nargs="?", type=Path)
+    parser.add_argument("--speed", type=Path, metavar="VIDEO")
     options = parser.parse_args()
+    if options.speed:
+        speeds(options.speed)
+        return
     cases = [given(options.video, options.masks)] if options.video else made_up()
     print(f"{'clip':<12} {'way':<24} {'J':>6} {'F':>6} {'jumps':>6} {'fps':>6}")
     for case in cases:
@@ -81,6 +95,28 @@ def main() -> None:
             rims = [boundary(a, b) for a, b in zip(masks, case.masks)]
             jumps = sum(bool((mask > 127).any()) and share == 0 for mask, share in zip(masks, overlaps))
             print(f"{case.name:<12} {name:<24} {np.mean(overlaps):6.3f} {np.mean(rims):6.3f} {jumps:6} {fps:6.1f}")
+
+
+def speeds(video: Path) -> None:
+    """How fast the shipped networks find masks in a file, reading it and writing what is found included; and the whole
+    stage, with its alpha pictures and its region."""
+    for how, part in (("person", "face"), ("face", "face"), ("face", "face+neck"), ("face", "head")):
+        finding, whole, cpus, frames = [], [], [], 0
+        for _ in range(ROUNDS):
+            values = {"source.path": str(video), "mask.how": how, "mask.part": part}
+            with tempfile.TemporaryDirectory() as folder, Project(Path(folder) / "project") as project:
+                run = Run(project, session.changed_settings(Settings(), values), pool=Threads())
+                frames, run.stage = len(run.survey.pts), "mask"
+                begun, cpu = time.perf_counter(), time.process_time()
+                find(run)
+                finding.append(time.perf_counter() - begun)
+                cpus.append(time.process_time() - cpu)
+                catch_up(run, STAGES, "mask")
+                whole.append(time.perf_counter() - begun)
+        rates = f"{frames / min(finding):6.1f} fps, {1000 * min(cpus) / frames:5.1f} cpu-ms a frame"
+        print(
+            f"{part if how == 'face' else how:<10} {rates}; the whole stage {frames / min(whole):6.1f} fps", flush=True
+        )
 
 
 def found(

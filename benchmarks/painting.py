@@ -3,6 +3,8 @@
 A simulated painter knows the true edit of every keyframe and gives it with the faults of independent samples of a
 diffusion model: a gain and an offset for each colour, a broad stain, a bend of 1 to 2 pixels, noise, and every fourth one
 broken. Figures are PSNR against the true edit inside the mask, from the squared error pooled over the clip's keyframes.
+Choosing for each keyframe alone is given twice: "by own numbers" (seam, sharpness, faults), and "each by itself", where
+its candidates are also held against each other. The last two columns know the truth, of the neighbours or of the keyframe.
 
 `--crops-only`: how still the subject lies in the stabilised crop. On the made-up clip its true place is known; masks
 tremble by some pixels at each side. Given is what is left of the window's way against the subject's after the smooth part
@@ -29,7 +31,10 @@ from lib_vidpaint.pictures import decode_picture, encode_png
 from lib_vidpaint.ranking import Batch, best_sequence, looked_at
 from lib_vidpaint.ring import gain_and_offset, without_cast
 
-WAYS = ("random", "random unbroken", "least seam", "each by itself", "sequence", "best there is")
+WAYS = (
+    "random", "random unbroken", "least seam", "by own numbers", "each by itself", "sequence", "by neighbours",
+    "best there is",
+)  # fmt: skip
 KINDS = ("black", "grey", "fried", "unchanged", "other", "blurred", "displaced")
 
 
@@ -167,14 +172,30 @@ def chosen(keys: Sequence[Key], rng: np.random.Generator) -> dict[str, list[int]
     found = batches(keys)
     ranks = best_sequence(found)
     alone = [best_sequence([replace(batch, onward=None)]) for batch in found]
+    lone = [best_sequence([replace(batch, among=np.zeros_like(batch.among), onward=None)]) for batch in found]
     return {
         "random": [int(rng.integers(len(key.candidates))) for key in keys],
         "random unbroken": [int(rng.choice(np.flatnonzero(~np.array(key.broken)))) for key in keys],
         "least seam": [int(np.argmin([scores.seam for scores in batch.scores])) for batch in found],
+        "by own numbers": [next(rank.number for rank in row if rank.best) for row in lone],
         "each by itself": [next(rank.number for rank in row if rank.best) for row in alone],
         "sequence": [rank.number for rank in ranks if rank.best],
+        "by neighbours": _by_neighbours(keys),
         "best there is": [int(np.argmin([key.squared(one) for one in key.candidates])) for key in keys],
     }
+
+
+def _by_neighbours(keys: Sequence[Key]) -> list[int]:
+    """The candidates nearest to the true edits of the neighbouring keyframes: the most that these can tell."""
+    known = [Sketch.of(key.source, key.mask, [key.truth]) for key in keys]
+    picks = []
+    for at, key in enumerate(keys):
+        own, costs = Sketch.of(key.source, key.mask, key.candidates), np.zeros(len(key.candidates))
+        for other in known[max(0, at - 1) : at] + known[at + 1 : at + 2]:
+            if (apart := disagreement(own, other)) is not None:
+                costs += apart[:, 0]
+        picks.append(int(costs.argmin()))
+    return picks
 
 
 def rings(cases: Sequence[propagation.Case], seeds: Sequence[int], every: int) -> None:

@@ -8,11 +8,27 @@
     const INPAINT_UPLOAD = 4; // which of the WebUI's img2img tabs that is
     const vidpaint = (window.vidpaintPage = { command: "", paused: false });
 
-    // `select:choose:42:1` goes to the tab `select`, whose hidden button takes the rest of it.
-    vidpaint.send = (text) => {
+    // `select:choose:42:1` goes to the tab `select`, whose hidden button takes the rest of it. Commands are numbered and wait for
+    // the answer to the one before, as gradio drops an event while the one before it is under way. What a key means is only
+    // asked when its turn has come.
+    const PATIENCE = 4000;
+    let number = 0, asked = 0, waiting = [];
+    const value = (id) => find(id)?.querySelector("textarea, input")?.value;
+    const next = () => {
+        const answered = value("heard") === `${number}`;
+        if (!waiting.length || (asked && !answered && Date.now() - asked < PATIENCE)) return;
+        asked = 0;
+        const wanted = waiting.shift(), text = typeof wanted === "function" ? wanted() : wanted;
+        if (!text) return next();
         const tab = text.split(":", 1)[0];
-        vidpaint.command = text.slice(tab.length + 1);
+        [number, asked] = [number + 1, Date.now()];
+        vidpaint.command = `${number}|${text.slice(tab.length + 1)}`;
         press(`send_${tab}`);
+    };
+    setInterval(next, 50);
+    vidpaint.send = (wanted) => {
+        waiting.push(wanted);
+        next();
     };
 
     // Progress. A page in the background asks nothing; the job does not need it. Where nobody answers, only whether the
@@ -25,7 +41,7 @@
             started = whole;
             return press("start");
         }
-        const last = find("beat")?.querySelector("textarea, input")?.value;
+        const last = value("beat");
         unanswered = last === beat ? unanswered + 1 : 0;
         beat = last;
         if (unanswered > 5) {
@@ -35,7 +51,7 @@
         press("poll");
         // A view whose pictures took too long to make is asked for again.
         const late = [...whole.querySelectorAll("[data-late]")].find(shown);
-        if (late) vidpaint.send(late.dataset.late);
+        if (late && !waiting.length) vidpaint.send(late.dataset.late);
     };
     setInterval(tick, 1000);
     const opening = setInterval(() => (started ? clearInterval(opening) : tick()), 100);
@@ -62,10 +78,10 @@
             ArrowLeft: "[data-move=previous]", ArrowRight: "[data-move=next]", r: "[data-vidpaint^='select:redo']",
             d: "[data-vidpaint^='select:drop']", u: "[data-vidpaint='select:undo']", n: "[data-move=open]",
         }[event.key] || (/^[1-9]$/.test(event.key) ? `[data-number="${event.key}"]` : "");
-        const button = wanted && picker.querySelector(wanted);
-        if (!button || button.disabled) return;
+        const button = () => page().querySelector(`.vidpaint-picker ${wanted}`);
+        if (!wanted || !button() || (event.repeat && waiting.length)) return;
         event.preventDefault();
-        vidpaint.send(button.dataset.vidpaint);
+        vidpaint.send(() => button() && !button().disabled && button().dataset.vidpaint);
     });
 
     // A click on the scores asks for the frame under it.

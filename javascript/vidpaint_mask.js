@@ -49,6 +49,8 @@
         }
         if (state()?.dataset.turn !== turned) [turned, changed] = [state()?.dataset.turn, Date.now()];
         if (asked || waiting.length || press || vidpaint.paused) return;
+        const at = find("#vidpaint_index input[type=number]")?.value; // an answer that was under way shows another one
+        if (at && at !== now.dataset.index) dirty ||= Date.now();
         const late = state()?.hasAttribute("data-wanted") && Date.now() - changed > (again ? AGAIN : QUIET);
         if (late || (dirty && Date.now() - dirty > QUIET)) {
             [dirty, again] = [0, late];
@@ -60,7 +62,7 @@
         held = Boolean(within(event, ".vidpaint-frame"));
     });
     on("input", (event) => {
-        if (within(event, "#vidpaint_mask_panel input, #vidpaint_mask_panel textarea")) dirty = Date.now();
+        if (within(event, "#vidpaint_mask_panel :is(input, textarea), #vidpaint_mask_spread input")) dirty = Date.now();
     });
 
     // Pointers. Marks are counted in the video's own pixels, strokes in those of their canvas.
@@ -188,6 +190,7 @@
         undo: () => vidpaint.send("mask:undo"),
         clear: () => vidpaint.send(`mask:clear:${frame()?.dataset.index}`),
         back: () => vidpaint.send(`mask:back:${frame()?.dataset.index}`),
+        gone: () => vidpaint.send(`mask:gone:${frame()?.dataset.index}`),
         none: () => vidpaint.send("mask:none"),
         try: () => vidpaint.send("mask:try"),
         previous: () => step(-1),

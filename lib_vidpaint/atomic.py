@@ -16,7 +16,7 @@ from .errors import ProjectError, VideoError
 
 PART = ".vidpaint-part"
 WINDOWS_PATH_LIMIT = 259
-LONGEST_INSIDE = 40
+LONGEST_INSIDE = 48
 RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
 

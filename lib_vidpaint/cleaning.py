@@ -18,10 +18,9 @@ from .errors import ProjectError, VidpaintError
 from .groups import GROUPS, SELECTION, candidate_file
 from .ledger import NAME as LEDGER
 from .ledger import Finished, Ledger
-from .model import Choice, from_json
 from .pipeline import Run, Stage, reasons, used_inputs, used_settings
 from .project import Folder, Project, forget, is_project, seconds_at_work
-from .selection import UNDO, gallery
+from .selection import earlier_of, gallery
 from .stages import STAGES, Settings
 
 PREVIEW = re.compile(r".+-[0-9a-f]+-[0-9a-f]+\.\w+")
@@ -75,8 +74,7 @@ def candidates(folder: Path) -> Spare:
 
 def _could_be_chosen(project: Folder) -> set[tuple[int, int]]:
     """(key, candidate) of every choice that an undo would bring back."""
-    states = project.record(UNDO, list) if project.path(UNDO).exists() else []
-    choices = [choice for state in states for choice in from_json(tuple[Choice, ...], state, UNDO)]
+    choices = [choice for before in earlier_of(project) for choice in before.choices]
     return {(choice.key, choice.candidate) for choice in choices if choice.candidate is not None}
 
 

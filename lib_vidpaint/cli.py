@@ -116,6 +116,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--port", type=int, metavar="N", help="default: the first free one from 7860")
     command.add_argument("--listen", action="store_true", help="let other computers open the page")
+    command.add_argument(
+        "--models", type=Path, help="paint with Stable Diffusion checkpoints in this folder, by diffusers"
+    )
     _add(
         commands,
         "settings",
@@ -257,7 +260,7 @@ def ui(options: argparse.Namespace) -> None:
         sys.stderr.write(
             "Everybody who can reach this computer can now open the page, see all projects and start work.\n"
         )
-    url, page = serve(options.root, options.port, options.listen)
+    url, page = serve(options.root, options.port, options.listen, models=options.models)
     print(f"{url}  (Ctrl-C ends it; projects are in {options.root})", flush=True)
     serve_until_interrupted(page)
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .clip import Clip
-from .encode import Writer, share_encoding
+from .encode import Encoding, Writer
 from .model import Frame, Mask, VideoInfo
 from .orientation import upright
 from .planes import RGB_COLOR, Planes, planes_of, view
@@ -25,7 +25,9 @@ from .survey import proxy_info, reduced
 
 CELL = 640
 GAIN = 8
-CRF = 23
+ENCODING = Encoding(
+    "libx264", "yuv420p", "mp4", (("crf", "23"), ("preset", "veryfast"), ("mbtree", "0")), "to look at", web_audio=True
+)
 SWEEP = 4.0
 """Seconds in which the wipe goes once there and back."""
 LINE = 2
@@ -35,8 +37,9 @@ LINE = 2
 def grid(source: Frame, region: Mask, result: Frame, seconds: float = 0.0) -> Frame:
     """Four pictures in one, RGB uint8: original, and what of it is in the region (the rest dimmed), above; result and
     difference (grey = none) below. source and result (H, W, 3), region (H, W)."""
-    marked = np.where(region[..., None] > 127, source, source // 4).astype(np.uint8)
-    difference = np.clip(128 + GAIN * (result.astype(np.int16) - source), 0, 255).astype(np.uint8)
+    inside = cv2.threshold(region, 127, 255, cv2.THRESH_BINARY)[1]
+    marked = np.asarray(cv2.copyTo(source, inside, source >> 2), np.uint8)
+    difference = np.asarray(cv2.addWeighted(result, GAIN, source, -GAIN, 128), np.uint8)
     cells = labelled({"original": source, "mask": marked, "result": result, f"difference x{GAIN}": difference})
     return np.vstack([np.hstack(cells[:2]), np.hstack(cells[2:])])
 
@@ -90,8 +93,7 @@ def write_comparisons(
 
     with ExitStack() as stack:
         writers = {
-            name: stack.enter_context(Writer(path, infos[name], share_encoding(infos[name], CRF), note=note))
-            for name, path in paths.items()
+            name: stack.enter_context(Writer(path, infos[name], ENCODING, note=note)) for name, path in paths.items()
         }
         for done, (laid, pts) in enumerate(Threads().map(compared, frames), 1):
             for name, planes in laid.items():

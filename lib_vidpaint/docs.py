@@ -1,7 +1,8 @@
-"""`python -m lib_vidpaint.docs` writes docs/settings.md and docs/stages.md from the declarations in the code."""
+"""`python -m lib_vidpaint.docs` writes docs/settings.md, docs/stages.md and docs/modules.md from what the code declares."""
 
 from __future__ import annotations
 
+import ast
 import importlib
 import sys
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 from . import settings
 from .stages import PRESETS, STAGES, Settings
 
-FOLDER = Path(__file__).parents[1] / "docs"
+PACKAGE = Path(__file__).parent
+FOLDER = PACKAGE.parent / "docs"
 MADE = "<!-- Made by `python -m lib_vidpaint.docs`; change the code instead. -->\n"
 
 
@@ -43,7 +45,21 @@ def stages_page() -> str:
     return "\n".join(lines)
 
 
-PAGES = {"settings.md": settings_page, "stages.md": stages_page}
+def modules_page() -> str:
+    """What every module is for, in its own first sentence, folder by folder, as Markdown."""
+    lines = [MADE, "# Modules", "", "Where to look for what. Who may import whom is written in tests/test_imports.py."]
+    sources = sorted(PACKAGE.rglob("*.py"), key=lambda path: (path.parent.as_posix(), path.name))
+    folder = None
+    for path in sources:
+        text, _, _ = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")
+        if path.parent != folder:
+            folder = path.parent
+            lines += ["", f"## {folder.relative_to(PACKAGE.parent).as_posix()}/", ""]
+        lines.append(f"- `{path.stem}` {text}")
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {"settings.md": settings_page, "stages.md": stages_page, "modules.md": modules_page}
 
 
 def main() -> None:

@@ -61,7 +61,7 @@ def find(run: Run) -> list[FoundFrame]:
     shown = upright(np.empty((info.height, info.width), np.uint8), info.rotation).shape
     check_prompts(prompts, count, shown[1], shown[0])
     options = Options(**{field.name: getattr(settings, field.name) for field in fields(Options)})
-    segmenter = open_segmenter(settings.how, options)
+    segmenter = open_segmenter(settings.how, options, run.progress)
     files = [run.project.input_digest(name, path) for name, path in segmenter.files.items()]
     starts = run.survey.cuts
     told = [(name, getattr(options, name)) for name in segmenter.uses]

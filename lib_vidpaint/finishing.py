@@ -7,6 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from .dropping import held_frames
 from .enhancing import WHOLE, CubeTake, Look, cube_in_force, enhanced_frame, has_cube, read_light
 from .errors import SettingsError
 from .filters import tried
@@ -49,7 +50,7 @@ def finish(run: Run) -> Finish:
     return Finish(
         settings.crf, settings.codec, Fraction(str(settings.speed)), settings.sound == "keep", rate,
         between=settings.between, apart=apart, cuts=cuts(run) if rate and settings.between != "nearest" else (),
-        steps=steps, size=size, correct=None if look.neutral and not lights else correct,
+        steps=steps, size=size, correct=None if look.neutral and not lights else correct, held=held_frames(run),
     )  # fmt: skip
 
 
@@ -58,8 +59,8 @@ def copy_item(run: Run, file: str, *values: Any) -> Item:
     settings, look, patches = run.settings.assemble, frame_look(run), patches_in_force(run.project)
     takes = (File(REGION), File(PATCHES), *(File(patch.file) for patch in patches))
     light = (File(LIGHT),) if run.settings.enhance.scope == "frame" else ()
-    how = replace(settings, master="auto", share=True)
-    return Item((file,), (*takes, *light, CubeTake(look.lut)), (how, look, run.source_digest, *values))
+    how, held = replace(settings, master="auto", share=True), sorted(held_frames(run))
+    return Item((file,), (*takes, *light, CubeTake(look.lut)), (how, look, run.source_digest, *values, *held))
 
 
 def ended_by(run: Run, file: str, names: Sequence[str]) -> tuple[str, ...]:
@@ -71,6 +72,7 @@ def ended_by(run: Run, file: str, names: Sequence[str]) -> tuple[str, ...]:
     on = [leaf for leaf in walk(type(settings)) if leaf.path in names and get(settings, leaf.path) != leaf.default]
     said = [f"{leaf.path} = {shown(get(settings, leaf.path))}" for leaf in on if not leaf.knob.path]
     said += ["enhance.lut"] if "enhance.lut" in names and has_cube(run) else []
+    said += [f"the frame before held for {len(held)} frames"] if (held := held_frames(run)) else []
     return tuple(f"{words} in {file} (the master is exact)" for words in said)
 
 

@@ -250,21 +250,25 @@ class Carrier:
         return _unpacked(add, (info.width, info.height)), _unpacked(erase, (info.width, info.height))
 
     def _spread(self, run: Run, fixed: int) -> Iterator[tuple[int, tuple[bytes | None, bytes | None]]]:
-        cuts = (*run.survey.cuts, len(run.clip))
-        first = max(fixed - self._reach, *(cut for cut in cuts if cut <= fixed))
-        last = min(fixed + self._reach, *(cut - 1 for cut in cuts if cut > fixed))
-        proxy = open_clip(run.survey.proxy)
-        step = round(1 / (proxy.info.fps * proxy.info.time_base))
-        small = proxy.with_table(range(0, len(run.clip) * step, step))
-        with closing(small.frames(first, last + 1)) as planes:
-            frames = [view(p, run.survey.color) for p in planes]
-        size = frames[0].shape[1::-1]
-        add, erase = read_fix(run.project, fixed, (run.clip.info.width, run.clip.info.height))
-        painted = _resized(add, size), _resized(erase, size)
-        at = fixed - first
-        for way, pictures in ((1, frames[at:]), (-1, frames[: at + 1][::-1])):
-            for distance, (more, less) in enumerate(spread(painted, pictures), 1):
+        for way in (1, -1):
+            for distance, (more, less) in enumerate(carried(run, fixed, fixed + way * self._reach), 1):
                 yield fixed + way * distance, (_packed(more), _packed(less))
+
+
+def carried(run: Run, fixed: int, stop: int) -> Iterator[Painted]:
+    """What was painted on frame `fixed`, as it lies in the frames from the next one to `stop`, before or after it; it
+    ends at a cut. Masks of the proxy's size."""
+    cuts = (*run.survey.cuts, len(run.clip))
+    first = max(min(fixed, stop), *(cut for cut in cuts if cut <= fixed))
+    last = min(max(fixed, stop), *(cut - 1 for cut in cuts if cut > fixed))
+    proxy = open_clip(run.survey.proxy)
+    step = round(1 / (proxy.info.fps * proxy.info.time_base))
+    small = proxy.with_table(range(0, len(run.clip) * step, step))
+    with closing(small.frames(first, last + 1)) as planes:
+        frames = [view(p, run.survey.color) for p in planes]
+    add, erase = read_fix(run.project, fixed, (run.clip.info.width, run.clip.info.height))
+    size = frames[0].shape[1::-1]
+    yield from spread((_resized(add, size), _resized(erase, size)), frames if stop > fixed else frames[::-1])
 
 
 def _packed(stroke: Mask | None) -> bytes | None:

@@ -48,9 +48,8 @@ class Look:
     @cached_property
     def points(self) -> Floats:
         """The points that are followed from here, spread evenly over the region: (POINTS, 2)."""
-        width, inside = self.mask.shape[1], np.flatnonzero(self.mask)
-        chosen = inside[np.linspace(0, len(inside) - 1, POINTS).astype(np.int64)]
-        return np.stack([chosen % width, chosen // width], axis=1).astype(np.float32)
+        inside = np.asarray(cv2.findNonZero(self.mask)).reshape(-1, 2)
+        return inside[np.linspace(0, len(inside) - 1, POINTS).astype(np.int64)].astype(np.float32)
 
     @cached_property
     def contrast(self) -> Floats:
@@ -159,6 +158,10 @@ def _colours(picture: NDArray[Any], points: Floats) -> Floats:
 
 
 def _values(picture: NDArray[Any], points: Floats) -> NDArray[Any]:
-    """The picture at points (x, y), between pixels linear, beyond its border as on it: (N,) or (N, channels)."""
-    found = cv2.remap(picture, points[:, None], NOWHERE, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return found[:, 0]
+    """The picture at points (x, y), between pixels linear, beyond its border as on it: (N,) or (N, channels).
+
+    N is a multiple of POINTS. OpenCV takes half the time for rows of points that it takes for a column of them.
+    """
+    rows = points.reshape(-1, POINTS, 2)
+    found = cv2.remap(picture, rows, NOWHERE, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return found.reshape(len(points), *found.shape[2:])

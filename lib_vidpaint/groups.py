@@ -22,9 +22,11 @@ RANKS = "candidates.csv"
 PATCHES = "patches.json"
 REFINED = "refined.json"
 FILLED = "filled.json"
+REFILLED = "refilled.json"
 ENHANCED = "enhanced.json"
 LIGHT = "light.csv"
 VERDICTS = "verdicts.json"
+DROPPED = "dropped.json"
 REPAIRS = "repairs.json"
 OVERRIDES = "overrides.json"
 RENDER = "render.json"
@@ -91,6 +93,11 @@ def read_groups(project: Folder) -> tuple[Group, ...]:
 def read_choices(project: Folder) -> dict[int, Choice]:
     """The choice in force for every group, by its key."""
     return {choice.key: choice for choice in project.records(CHOICES, Choice)}
+
+
+def read_dropped(project: Folder) -> tuple[int, ...]:
+    """The keys of the groups that validation dropped."""
+    return project.records(DROPPED, int) if project.path(DROPPED).exists() else ()
 
 
 @dataclass(frozen=True)

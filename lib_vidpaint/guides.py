@@ -16,7 +16,7 @@ import numpy as np
 from .agreement import Sketch, disagreement
 from .crops import Crop
 from .groups import candidate_file, read_selection
-from .items import Alphas, Item, KeyCrops, KeyframePicture, Take, keyframe_file, read_alpha, read_picture
+from .items import Alphas, Item, KeyCrops, KeyframePicture, Take, keyframe_file, read_alpha, read_keyframe
 from .model import Box, Frame, Mask, to_json
 from .orientation import upright
 from .patching import MARGIN, LayerTake
@@ -177,7 +177,7 @@ class Carried:
         moved = list(carry(list(frames.values()), masks, indices, [layer], "surface", mode="difference"))
         picture = moved[indices.index(self.index)]
         source = frames[self.index].astype(np.float32)
-        whole = read_picture(run, keyframe_file(self.index)).copy()
+        whole = read_keyframe(run.project, self.index, info).copy()
         change = self.strength * (picture - source)
         whole[box.slices] = np.clip(np.rint(whole[box.slices] + change), 0, 255)
         return upright(np.asarray(self.crop.seen(whole), np.uint8), info.rotation)

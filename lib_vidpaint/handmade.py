@@ -11,10 +11,10 @@ from PIL import Image, ImageOps
 from . import selection
 from .crops import Crop, resized
 from .errors import ProjectError
-from .items import keyframe_file, keyframe_white
+from .items import read_keyframe, read_keyframe_white
 from .model import Frame, Mask, VideoInfo
 from .orientation import as_stored, upright
-from .pictures import decode_grey, decode_picture, encode_png
+from .pictures import encode_png
 from .project import Folder
 
 KINDS = "PNG", "JPEG", "WEBP", "BMP", "TIFF"
@@ -26,16 +26,12 @@ SAME_SHAPE = 0.01
 
 def picture_of(project: Folder, key: int, crop: Crop, info: VideoInfo) -> Frame:
     """What an engine sees of a keyframe: its crop, RGB, upright."""
-    file = keyframe_file(key)
-    picture = decode_picture(project.path(file).read_bytes(), file, (info.width, info.height))
-    return upright(crop.cut(picture), info.rotation)
+    return upright(crop.cut(read_keyframe(project, key, info)), info.rotation)
 
 
 def mask_of(project: Folder, key: int, crop: Crop, info: VideoInfo) -> Mask:
     """What may be repainted in the crop of a keyframe, 255 = yes, upright."""
-    file = keyframe_white(key)
-    white = decode_grey(project.path(file).read_bytes(), file, (info.width, info.height))
-    return upright(crop.cut(white), info.rotation)
+    return upright(crop.cut(read_keyframe_white(project, key, info)), info.rotation)
 
 
 def take_back(project: Folder, key: int, crop: Crop, info: VideoInfo, data: bytes) -> int:
@@ -43,8 +39,7 @@ def take_back(project: Folder, key: int, crop: Crop, info: VideoInfo, data: byte
 
     May be called while a run goes on. Raises ProjectError for a picture that does not fit.
     """
-    file = keyframe_file(key)
-    frame = decode_picture(project.path(file).read_bytes(), file, (info.width, info.height))
+    frame = read_keyframe(project, key, info)
     return selection.give(project, key, encode_png(laid_in(data, frame, crop, info.rotation)))
 
 

@@ -12,7 +12,7 @@ from .crops import Crop, whole_crop
 from .framing import Windows, alone, read_path
 from .groups import PATH
 from .model import Box, Frame, Mask, VideoInfo
-from .orientation import upright
+from .orientation import as_stored, shown_size, upright
 from .pictures import decode_grey, decode_picture
 from .planes import Planes, view
 from .project import Folder
@@ -126,7 +126,7 @@ class KeyframePicture:
         file = keyframe_file(self.index)
         if run.ledger.touched(file):
             return view(run.clip.frame(self.index), run.clip.info.color)[self.box.slices]
-        return read_picture(run, file)[self.box.slices]
+        return read_keyframe(run.project, self.index, run.clip.info)[self.box.slices]
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,8 @@ class KeyframeCrop:
         return f"{run.ledger.content(keyframe_file(self.index))}{self.crop}"
 
     def load(self, run: Run) -> Frame:
-        return upright(self.crop.seen(read_picture(run, keyframe_file(self.index))), run.clip.info.rotation)
+        picture = read_keyframe(run.project, self.index, run.clip.info)
+        return upright(self.crop.seen(picture), run.clip.info.rotation)
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ class WhiteCrop:
         return f"{run.ledger.content(keyframe_white(self.index))}{self.crop}"
 
     def load(self, run: Run) -> Mask:
-        white = _read_grey(run, keyframe_white(self.index))
+        white = read_keyframe_white(run.project, self.index, run.clip.info)
         return upright(self.crop.seen(white), run.clip.info.rotation)
 
 
@@ -211,9 +212,19 @@ def keyframe_white(index: int) -> str:
     return f"keyframes/white/{index:06d}.png"
 
 
-def read_picture(run: Run, file: str) -> Frame:
-    """A project picture of the source's size as RGB. Raises ProjectError when it is no such picture."""
-    return decode_picture(run.project.path(file).read_bytes(), file, _size(run))
+def read_keyframe(project: Folder, index: int, info: VideoInfo) -> Frame:
+    """A keyframe's picture as RGB, as the source is stored; its file, which people edit, shows it upright.
+
+    Raises ProjectError when it is no picture of the source's size.
+    """
+    file = keyframe_file(index)
+    return as_stored(decode_picture(project.path(file).read_bytes(), file, shown_size(info)), info.rotation)
+
+
+def read_keyframe_white(project: Folder, index: int, info: VideoInfo) -> Mask:
+    """What the engine may repaint of a keyframe; turned and checked as `read_keyframe`."""
+    file = keyframe_white(index)
+    return as_stored(decode_grey(project.path(file).read_bytes(), file, shown_size(info)), info.rotation)
 
 
 def read_alpha(run: Run, index: int) -> Mask:

@@ -16,7 +16,7 @@ import numpy as np
 from . import session
 from .errors import MaskError
 from .finding import found_file, shot_of
-from .fixes import Painted, apply, read_fix
+from .fixes import NOTHING, Painted, apply, carried, fix_file, fixed_frames, over, read_fix
 from .items import SOFT_FLOOR
 from .model import Box, Frame, Mask, VideoInfo
 from .orientation import as_stored, upright
@@ -25,8 +25,10 @@ from .project import Folder
 from .regions import REGION_FACTS, REGION_SMALL, Regions, bounding_box, read_regions
 from .requirements import lacking
 from .segmenters import Options, Segmenter, open_segmenter
+from .segmenters.clothing import MODEL as CLOTHING
 from .segmenters.given import Given, open_given
 from .segmenters.prompts import parse_prompts
+from .segmenters.rembg import CUSTOM, model_file
 from .segmenters.sam import checkpoint
 from .shaping import Shape, combine, shape
 from .stages.mask import LOSSY_FLOOR, MaskSettings
@@ -91,7 +93,8 @@ def sketch(folder: Path, index: int, settings: MaskSettings, asked: bool = False
             return own
         masks.append(own.mask)
         floor = settings.floor or (LOSSY_FLOOR if given.lossy else SOFT_FLOOR)
-    painted = _painted(folder, index, small)
+    painted, reached = _painted(folder, index, small, settings.spread)
+    says = says or reached
     if not masks:
         says = (
             "Strokes mend a mask: choose above what they belong to." if any(one is not None for one in painted) else ""
@@ -117,8 +120,18 @@ def _found(folder: Path, index: int, settings: MaskSettings, asked: bool) -> Ske
         return Sketch(None, f"What you marked in frame {near} is followed to this frame when you press Take this mask.")
     if settings.how in SLOW and not asked:
         return Sketch(None, "Press Try on this frame to see what is found; that takes a few seconds.")
+    if absent := _to_download(settings):
+        return Sketch(
+            None, f"The model {absent} is not on this machine: Take this mask downloads it first, which is shown."
+        )
     mask = segmented(folder, index, settings)
     return Sketch(mask, "" if mask.any() else "Nothing is found in this frame.")
+
+
+def _to_download(settings: MaskSettings) -> str:
+    """The model that a run would have to download first; '' for none."""
+    model = {"rembg": settings.model, "clothing": CLOTHING}.get(settings.how, "")
+    return "" if not model or model in CUSTOM or model_file(model).exists() else model
 
 
 def segmented(folder: Path, index: int, settings: MaskSettings) -> Mask:
@@ -192,11 +205,30 @@ def _opened(path: str, info: VideoInfo, stamp: int) -> Given:
     return open_given(path, info)
 
 
-def _painted(folder: Path, index: int, small: VideoInfo) -> Painted:
-    """What was painted on a frame, at the proxy's size."""
-    info = source_info(folder)
-    add, erase = read_fix(Folder(folder), index, (info.width, info.height))
-    return (None if add is None else _reduced(add, small)), (None if erase is None else _reduced(erase, small))
+def _painted(folder: Path, index: int, small: VideoInfo, spread: int) -> tuple[Painted, str]:
+    """What was painted on a frame and what reaches it from those around, at the proxy's size; and a word on the latter."""
+    info, found = source_info(folder), NOTHING
+    near = [fixed for fixed in fixed_frames(Folder(folder)) if abs(fixed - index) <= spread]
+    for fixed in sorted(near, key=lambda fixed: -abs(fixed - index)):
+        if fixed == index:
+            add, erase = read_fix(Folder(folder), index, (info.width, info.height))
+            mine = None if add is None else _reduced(add, small), None if erase is None else _reduced(erase, small)
+        else:
+            mine = _carried(
+                folder, *(_stamp(folder / fix_file(fixed, kind)) for kind in ("add", "erase")), fixed, index
+            )
+        found = over(found, mine)
+    others = [str(fixed) for fixed in near if fixed != index]
+    seen = others and any(stroke is not None and stroke.any() for stroke in found)
+    return found, f"With what you painted on frame {', '.join(others)}, carried here." if seen else ""
+
+
+@lru_cache(maxsize=256)
+def _carried(folder: Path, added: int, erased: int, fixed: int, index: int) -> Painted:
+    """What was painted on the frame `fixed` as it will lie on another one."""
+    with session.opened(folder) as run:
+        steps = list(carried(run, fixed, index))
+    return steps[-1] if len(steps) == abs(index - fixed) else NOTHING
 
 
 def _reduced(mask: Mask, small: VideoInfo) -> Mask:

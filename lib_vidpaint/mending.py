@@ -37,7 +37,7 @@ from .repairing import Clip, History, Repair, overrides, proposed, repairs_csv, 
 from .selection import ranks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from .pipeline import Run
 
@@ -64,12 +64,15 @@ def history(run: Run) -> History:
     return run.project.record(REPAIRS, History) if run.project.path(REPAIRS).exists() else History()
 
 
-def next_round(run: Run, strangers: Mapping[int, Unlike]) -> None:
-    """Settle the repairs that were being tried and try the next ones. Raises Again when other stages must look again."""
+def next_round(run: Run, strangers: Mapping[int, Unlike], outvoted: Collection[int] = ()) -> None:
+    """Settle the repairs that were being tried and try the next ones. Raises Again when other stages must look again.
+
+    strangers: what sets keyframes apart from their neighbours; outvoted: those that do worse than these between them.
+    """
     settings, before = run.settings.validate, history(run)
     if settings.repair == "off":
         return
-    clip = _clip(run, before, strangers)
+    clip = _clip(run, before, strangers, outvoted)
     done = settled([repair for repair in before.repairs if repair.outcome != "suggested"], clip)
     for repair, was in zip(done, (r for r in before.repairs if r.outcome != "suggested")):
         if repair != was:
@@ -144,7 +147,7 @@ def _heed(run: Run) -> bool:
     return True
 
 
-def _clip(run: Run, before: History, strangers: Mapping[int, Unlike]) -> Clip:
+def _clip(run: Run, before: History, strangers: Mapping[int, Unlike], outvoted: Collection[int]) -> Clip:
     groups, settings, inpaint = read_groups(run.project), run.settings.validate, run.settings.inpaint
     verdicts = {verdict.key: verdict for verdict in run.project.records(VERDICTS, Verdict)}
     added = {repair.frame for repair in before.repairs}
@@ -158,7 +161,7 @@ def _clip(run: Run, before: History, strangers: Mapping[int, Unlike]) -> Clip:
         _suited(run, groups, used),
         used,
         {group.key: _free(run, group.key) for group in groups},
-        {key: found.cast for key, found in strangers.items()},
+        {key: found.cast for key, found in strangers.items()}, outvoted,
         read_worst(run.project.path(REPORT).read_text(encoding="utf-8"), limits),
         set(read_decided(run.project)), run.settings.keyframes.removed,
         inpaint.batch_size, inpaint.candidates, int(settings.budget / 100 * whole) - spent,

@@ -7,7 +7,14 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .model import VideoInfo
+
 A = TypeVar("A", bound=np.generic)
+
+
+def shown_size(info: VideoInfo) -> tuple[int, int]:
+    """The picture's (width, height) as a player shows it."""
+    return (info.height, info.width) if info.rotation % 180 else (info.width, info.height)
 
 
 def upright(stored: NDArray[A], rotation: int) -> NDArray[A]:

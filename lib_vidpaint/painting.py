@@ -18,7 +18,11 @@ class InpaintSettings:
         "What paints the keyframes. builtin removes what the mask covers; diffusers paints with Stable Diffusion checkpoints of "
         "yours; webui with the WebUI it runs in.",
     )
-    prompt: str = knob("", "What should be there instead.")
+    prompt: str = knob(
+        "",
+        "What should be there instead. The engine diffusers reads some 50 words of it (what it leaves out is told), and "
+        "weights such as (hat:1.2) as they are written.",
+    )
     negative_prompt: str = knob("", "What should not be there.")
     sampler: str = knob(Sampling.sampler, "Sampling method, by the WebUI's name.", label="Sampling method")
     scheduler: str = knob(Sampling.scheduler, "Schedule type, by the WebUI's name.", label="Schedule type")

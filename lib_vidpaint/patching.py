@@ -17,7 +17,7 @@ from .blending import blended, feather
 from .candidates import decode_candidate
 from .crops import Crop
 from .encode import lossless_bytes
-from .groups import ENHANCED, FILLED, PATCHES, REFINED, Patch, candidate_file, patch_file, read_overrides
+from .groups import ENHANCED, FILLED, PATCHES, REFILLED, REFINED, Patch, candidate_file, patch_file, read_overrides
 from .items import Alphas, Item, KeyCrops, KeyframePicture, SourceFrames, read_alpha
 from .model import Box, Choice, Group, Mask, VideoInfo
 from .pixels import pixel_format
@@ -178,14 +178,18 @@ def patches_refined(project: Folder) -> tuple[Patch, ...]:
 
 
 def patches_carried(project: Folder) -> list[Patch]:
-    """The patches before enhancement, in order: what validation filled in for dropped groups takes their place."""
-    patches = {patch.start: patch for patch in patches_refined(project)}
-    if project.path(FILLED).exists():
-        patches |= {patch.start: patch for patch in project.records(FILLED, Patch)}
-    shown = [patch for patch in patches.values() if patch.file]
+    """The patches before enhancement, in order: what was filled in for groups that validation dropped takes their place."""
+    file = REFILLED if project.path(REFILLED).exists() else FILLED
+    shown = laid_over(patches_refined(project), project.records(file, Patch) if project.path(file).exists() else ())
     for patch in shown:
-        inside(patch.file, PATCHES)
-    return sorted(shown, key=lambda patch: patch.start)
+        inside(patch.file, file)
+    return shown
+
+
+def laid_over(patches: Iterable[Patch], filled: Iterable[Patch]) -> list[Patch]:
+    """The patches, in order, with the filled ones in the place of theirs; where these have no file nothing is shown."""
+    found = {patch.start: patch for patch in (*patches, *filled)}
+    return [patch for _, patch in sorted(found.items()) if patch.file]
 
 
 def patches_in_force(project: Folder) -> list[Patch]:

@@ -24,7 +24,7 @@ from .groups import Patch
 from .items import GIVEN, File, Item
 from .ledger import Finished, Ledger, digest
 from .planes import Planes
-from .pools import Here, Pool
+from .pools import Here, Pool, ahead
 from .progress import Progress
 from .project import Project
 from .regions import REGION
@@ -124,7 +124,7 @@ class Run:
         """One frame of the source; when they are asked for one after the other, all of `among` are read in one go."""
         if self._picked is None or index not in self._picked[0]:
             left = among[among.index(index) :]
-            self._picked = left, self.clip.pick(left)
+            self._picked = left, ahead(self.clip.pick(left), 2)
         left, frames = self._picked
         at = left.index(index)
         self._picked = left[at + 1 :], frames

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import typing
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import Generic, Protocol, TypeVar
 
 J = TypeVar("J")
@@ -22,15 +22,22 @@ class Pool(Protocol):
         ...
 
 
-def ahead(items: Iterator[R], count: int = 4) -> Generator[R, None, None]:
-    """The same items, at most `count` of them read before they are asked for, in a thread of their own."""
-    end = object()
+def ahead(items: Iterator[R], count: int = 4, batch: int = 1) -> Generator[R, None, None]:
+    """The same items, at most `count` batches of them read before they are asked for, in a thread of their own.
+
+    Things that take less than a millisecond go faster in larger batches: one by one, two threads spent as long on taking turns
+    as on the work.
+    """
+
+    def read() -> list[R]:
+        return list(islice(items, batch))
+
     with ThreadPoolExecutor(1, thread_name_prefix="vidpaint-ahead") as thread:
-        waiting = deque(thread.submit(next, items, end) for _ in range(count))
+        waiting = deque(thread.submit(read) for _ in range(count))
         try:
-            while (item := waiting.popleft().result()) is not end:
-                waiting.append(thread.submit(next, items, end))
-                yield typing.cast(R, item)
+            while found := waiting.popleft().result():
+                waiting.append(thread.submit(read))
+                yield from found
         finally:
             for future in waiting:
                 future.cancel()

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from .errors import ProjectError
 from .following import POINTS, SIDE, Floats, Followed, Look, Step, differs, look_at, stepped
 from .model import Frame, Mask
-from .pools import Threads
+from .pools import ahead
 
 REACH = 30
 """Changes that two keyframes may be apart at the most, for anything to be told of the frames between them."""
@@ -84,7 +84,7 @@ def prices(frames: Iterable[tuple[int, Frame, Mask]], largest: int, reach: int =
             yield last, look
             last = look
 
-    for step in Threads().map(lambda pair: stepped(*pair), pairs()):
+    for step in ahead((stepped(*pair) for pair in pairs()), 2, batch=8):
         ledger.add(step)
     return ledger.closed()
 

@@ -253,7 +253,7 @@ def forget(folder: Path) -> None:
 
 
 def _memory(folder: Path) -> Path:
-    return config_folder() / "inputs" / (digest(str(folder)) + ".json")
+    return config_folder() / "inputs" / (digest(os.path.normcase(folder)) + ".json")
 
 
 def digest_given(path: Path, progress: Progress | None = None) -> str:

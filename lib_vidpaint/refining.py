@@ -21,7 +21,7 @@ from .model import Box, Frame, Mask, VideoInfo
 from .patching import FEATHER_LINES, bare
 from .pictures import decode_picture
 from .planes import Planes, apply_edit, seen_color, view
-from .regions import REGION, bounding_box
+from .regions import bounding_box
 from .retouching import Retouched, laid
 
 if TYPE_CHECKING:
@@ -41,24 +41,6 @@ MEMORY = 0.8
 
 
 @dataclass(frozen=True)
-class Finished:
-    """Take: source and result planes of frames [start, stop) inside `box` with these patches, as a list of pairs."""
-
-    start: int
-    stop: int
-    box: Box
-    patches: tuple[Patch, ...]
-
-    def key(self, run: Run) -> str:
-        made = [run.ledger.content(p.file) for p in self.patches if p.start < self.stop and p.stop > self.start]
-        return f"{run.source_digest}{run.ledger.content(REGION)}{made}{self.start}-{self.stop}{self.box}"
-
-    def load(self, run: Run) -> list[tuple[Planes, Planes]]:
-        frames = run.edited_reader(self.patches).read(self.start, self.stop)
-        return [(f.source.crop(self.box).copy(), f.result.crop(self.box).copy()) for f in frames]
-
-
-@dataclass(frozen=True)
 class Drawn:
     """Take: a frame of a patch as it was drawn anew and the box it shows, None where it was not (`there`)."""
 
@@ -67,12 +49,12 @@ class Drawn:
     there: bool
 
     def key(self, run: Run) -> str:
-        return f"{run.ledger.content(redrawn_file(self.index))}{self.patch.box}" if self.there else ""
+        return f"{run.ledger.content(redrawn_file(self.index, self.patch))}{self.patch.box}" if self.there else ""
 
     def load(self, run: Run) -> tuple[Frame, Box] | None:
         if not self.there:
             return None
-        file, box = redrawn_file(self.index), self.patch.box
+        file, box = redrawn_file(self.index, self.patch), self.patch.box
         return decode_picture(run.project.path(file).read_bytes(), file, (box.width, box.height)), box
 
 
@@ -89,8 +71,18 @@ class Several:
         return [take.load(run) for take in self.takes]
 
 
-def redrawn_file(index: int) -> str:
-    return f"redrawn/{index:06d}.png"
+def redrawn_file(index: int, patch: Patch) -> str:
+    """Where a frame of a patch lies as it is drawn anew."""
+    return f"redrawn/{_kind(patch)}{index:06d}.png"
+
+
+def refined_file(patch: Patch) -> str:
+    """Where a patch lies when it is refined."""
+    return f"refined/{_kind(patch)}{patch.start:06d}.mp4"
+
+
+def _kind(patch: Patch) -> str:
+    return "filled-" if patch.file.startswith("filled/") else ""
 
 
 @dataclass(frozen=True)
@@ -211,7 +203,7 @@ def _followed(
 
 
 def refined_patch(
-    frames: list[tuple[Planes, Planes]],
+    frames: list[tuple[Planes, Planes, Mask]],
     alphas: list[Mask],
     drawn: list[tuple[Frame, Box] | None],
     retouched: Sequence[Retouched],
@@ -225,12 +217,12 @@ def refined_patch(
 ) -> bytes:
     """A patch with what was drawn anew, calmed, and with retouched frames.
 
-    frames: source and result planes inside `box`, from frame `first` on, some before and after those of the patch,
+    frames: source and result planes and region inside `box`, from frame `first` on, some before and after those of the patch,
     `inner`; alphas: their masks; drawn: their pictures drawn anew and where these lie (None: as carried). `strength` is
     that of `calmed`, `spread` that of `laid`; `rim` as in `composite.feather`.
     """
     color = seen_color(info)
-    pictures = [view(result, color) for _, result in frames]
+    pictures = [view(result, color) for _, result, _ in frames]
     changes = [_change(picture, one, box) for picture, one in zip(pictures, drawn)]
     if any(drawn):
         changes = calmed(pictures, alphas, changes, strength)

@@ -20,6 +20,9 @@ from .progress import Progress
 from .regions import read_region
 from .sharing import Finish, Share, corrected
 
+Overlay = tuple[Mask, Box | None, Planes | None]
+"""What lies over a frame: the region, and a patch with its box where there is one."""
+
 
 @dataclass(frozen=True)
 class Edited:
@@ -43,20 +46,33 @@ def edited_frames(
     source_frames = zip(clip.pts[start:], clip.frames(start)) if start else clip.scan()
     with closing(ahead(_overlays(patches, folder, region, start))) as overlays:
         for index, (pts, source) in enumerate(source_frames, start):
-            mask, box, patch = next(overlays, (None, None, None))
-            if mask is None:
-                raise ProjectError(f"{region} ends at frame {index}: delete it to have it made again.")
-            result = source
-            if box and patch:
-                result = source.copy()
-                splice(result, patch, mask[box.slices], box)
-            yield Edited(index, pts, source, result, mask)
+            yield _laid(index, pts, source, next(overlays, None), region)
 
 
-def _overlays(
-    patches: Sequence[Patch], folder: Path, region: Path, start: int
-) -> Iterator[tuple[Mask, Box | None, Planes | None]]:
-    """What lies over every frame from `start` on: the region, and a patch with its box where there is one."""
+def edited_at(
+    clip: Clip, patches: Sequence[Patch], folder: Path, region: Path, wanted: Sequence[int]
+) -> Iterator[Edited]:
+    """The frames with these rising indices, as `edited_frames` gives them; what lies between is not put together."""
+    with closing(clip.pick(wanted)) as sources, closing(_overlays(patches, folder, region, wanted[0])) as overlays:
+        every = enumerate(overlays, wanted[0])
+        for index, source in zip(wanted, sources):
+            overlay = next((overlay for at, overlay in every if at == index), None)
+            yield _laid(index, clip.pts[index], source, overlay, region)
+
+
+def _laid(index: int, pts: int, source: Planes, overlay: Overlay | None, region: Path) -> Edited:
+    if overlay is None:
+        raise ProjectError(f"{region} ends before frame {index}: delete it to have it made again.")
+    mask, box, patch = overlay
+    result = source
+    if box and patch:
+        result = source.copy()
+        splice(result, patch, mask[box.slices], box)
+    return Edited(index, pts, source, result, mask)
+
+
+def _overlays(patches: Sequence[Patch], folder: Path, region: Path, start: int) -> Generator[Overlay, None, None]:
+    """What lies over every frame from `start` on."""
     waiting = deque(patch for patch in patches if patch.stop > start)
     current: Patch | None = None
     frames: Iterator[Planes] = iter(())

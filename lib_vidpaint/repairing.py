@@ -82,6 +82,7 @@ class Clip:
     """What repairs are chosen by. ranked: every keyframe's faultless candidates, those first that suit the neighbours in
     force. used: the candidate in force.
     free: the first number that no candidate has. casts: how far a keyframe's colours are off its neighbours', in levels.
+    outvoted: those that are farther from what is right than what their neighbours make of them (`likeness.outvoted`).
     worst: a group's worst frame. decided: keys that are a person's affair. removed: frames a person took as keyframes away.
     images, most: how many a repair paints at least and at most, left: how many all may still paint. denoise: None where less of it makes no
     sense. repaints: whether painting again gives something else.
@@ -94,6 +95,7 @@ class Clip:
     used: Mapping[int, int] = field(default_factory=dict)
     free: Mapping[int, int] = field(default_factory=dict)
     casts: Mapping[int, tuple[float, float, float]] = field(default_factory=dict)
+    outvoted: Collection[int] = ()
     worst: Mapping[int, int] = field(default_factory=dict)
     decided: Collection[int] = ()
     removed: Collection[int] = ()
@@ -132,8 +134,9 @@ def _settled(repair: Repair, clip: Clip) -> Repair:
 
 
 def proposed(repairs: Sequence[Repair], clip: Clip) -> tuple[Repair, ...]:
-    """The next repair of every group that fails, the worst group first; those of one round lie apart, so that the effect of
-    each can be told. Nothing for groups about which nothing can be done any more."""
+    """The next repair of every group that fails, the worst group first, and then of those that were mended by a picture which
+    their neighbours outvote: it is the best of few. Those of one round lie apart, so that the effect of each can be told.
+    Nothing for groups about which nothing can be done any more."""
     failing = [g for g in clip.groups if (v := clip.verdicts.get(g.key)) and v.decision == "drop" and v.broken]
     failing.sort(key=lambda g: -score(clip.verdicts[g.key], clip.limits))
     # Half is left for what comes to light only when the worst is mended.
@@ -142,23 +145,44 @@ def proposed(repairs: Sequence[Repair], clip: Clip) -> tuple[Repair, ...]:
     for group in failing:
         left = replace(clip, images=share, left=clip.left - sum(repair.images for repair in found))
         repair = _next(group, repairs, left)
-        if repair and all(repair.stop <= other.start or other.stop <= repair.start for other in found):
+        if repair and _alone(repair, found):
+            found.append(repair)
+    for group in clip.groups:
+        if (repair := _mended(group, repairs, clip)) and _alone(repair, found):
             found.append(repair)
     return tuple(found)
 
 
+def _alone(repair: Repair, others: Sequence[Repair]) -> bool:
+    return all(repair.stop <= other.start or other.stop <= repair.start for other in others)
+
+
+def _mended(group: Group, repairs: Sequence[Repair], clip: Clip) -> Repair | None:
+    """Dropping a group that a repair mended, where its neighbours between them are nearer to what is right."""
+    own = [repair for repair in repairs if repair.key == group.key and repair.outcome != "suggested"]
+    kept = own and own[-1].outcome == "kept" and own[-1].action in ("candidate", "repaint")
+    empty = _empty(group, "drop", clip)
+    if not kept or empty.before or group.key not in clip.outvoted:
+        return None
+    return _drop(empty, group, own, clip)
+
+
 def _next(group: Group, repairs: Sequence[Repair], clip: Clip) -> Repair | None:
-    at = next(n for n, other in enumerate(clip.groups) if other.key == group.key)
-    beside = [g for g in clip.groups[max(0, at - 1) : at + 2] if g.shot == group.shot]
-    start, stop = beside[0].start, beside[-1].stop
-    empty = Repair(group.key, "drop", start, stop, before=clip.badness(start, stop))
     own = [repair for repair in repairs if repair.key == group.key and repair.outcome != "suggested"]
     for action in ORDER:
         if sum(repair.action == action for repair in own) < TRIES.get(action, 1):
-            repair = _WAYS[action](replace(empty, action=action), group, own, clip)
+            repair = _WAYS[action](_empty(group, action, clip), group, own, clip)
             if repair and repair.images <= max(clip.left, 0):
                 return repair
     return None
+
+
+def _empty(group: Group, action: Action, clip: Clip) -> Repair:
+    """A repair that does nothing yet, over a group and those beside it."""
+    at = next(n for n, other in enumerate(clip.groups) if other.key == group.key)
+    beside = [g for g in clip.groups[max(0, at - 1) : at + 2] if g.shot == group.shot]
+    start, stop = beside[0].start, beside[-1].stop
+    return Repair(group.key, action, start, stop, before=clip.badness(start, stop))
 
 
 def _blend(empty: Repair, group: Group, own: Sequence[Repair], clip: Clip) -> Repair | None:
@@ -199,14 +223,15 @@ def _repaint(empty: Repair, group: Group, own: Sequence[Repair], clip: Clip) -> 
 
 
 def _drop(empty: Repair, group: Group, own: Sequence[Repair], clip: Clip) -> Repair | None:
-    """No edit of its own, where a good neighbour in its shot has one."""
+    """No edit of its own, where a good neighbour in its shot has one. The candidate stays named: its neighbours were chosen
+    beside it, and without it others would be."""
     good = [
         g for g in clip.groups
         if g.shot == group.shot and g.key != group.key and score(clip.verdicts.get(g.key), clip.limits) == 0
     ]  # fmt: skip
     if group.key in clip.decided or not good:
         return None
-    return replace(empty, choice=Choice(group.key, drop=True, by="repair"))
+    return replace(empty, choice=Choice(group.key, clip.used.get(group.key), drop=True, by="repair"))
 
 
 _WAYS = {"blend": _blend, "keyframe": _keyframe, "candidate": _candidate, "repaint": _repaint, "drop": _drop}

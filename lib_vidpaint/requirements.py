@@ -54,7 +54,8 @@ SAM = (
     Requirement("segment_anything", "segment-anything>=1.0,<2", "what SAM finds", alone=True),
 )
 FINDING = {"rembg": REMBG, "clothing": REMBG, "sam": SAM}
-"""What some ways to find masks need. Nobody who does not choose them has to have it, so it is never installed unasked."""
+"""What some ways to find masks need: without it they are off, each with a sentence, and everything else works."""
+OPTIONAL = tuple(one for one in (*REMBG, *SAM) if not one.module.startswith("torch"))  # torch is the host's own
 
 
 def lacking(how: str) -> str:

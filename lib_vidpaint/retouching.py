@@ -25,7 +25,7 @@ from .groups import Patch
 from .items import read_alpha
 from .model import Box, Color, Frame, Mask
 from .orientation import as_stored, upright
-from .patching import patches_carried, patches_refined
+from .patching import patches_carried
 from .pictures import decode_picture, decoded, encode_png
 from .planes import Planes, apply_edit, view
 from .regions import REGION
@@ -151,9 +151,9 @@ def _as_it_stands(run: Run, index: int, patches: Sequence[Patch]) -> Frame:
 def give_out(run: Run, indices: Sequence[int]) -> list[Path]:
     """Write frames as they stand to retouched/, where they are taken back from; one that is there already stays.
 
-    Raises ProjectError, before anything is written, for a frame without an edit, or of a group that validation dropped.
+    Raises ProjectError, before anything is written, for a frame without an edit.
     """
-    patches = patches_refined(run.project)
+    patches = patches_carried(run.project)
     for index in indices:
         _check(run, index, patches)
     paths = []
@@ -171,14 +171,8 @@ def give_out(run: Run, indices: Sequence[int]) -> list[Path]:
 def _check(run: Run, index: int, patches: Sequence[Patch]) -> None:
     if not 0 <= index < len(run.clip):
         raise ProjectError(f"There is no frame {index}: the video has frames 0 to {len(run.clip) - 1}.")
-    ours = [patch.file for patch in patches if patch.start <= index < patch.stop]
-    if not ours:
+    if not any(patch.start <= index < patch.stop for patch in patches):
         raise ProjectError(f"Nothing is edited in frame {index}, so there is nothing to retouch in it.")
-    if ours != [patch.file for patch in patches_carried(run.project) if patch.start <= index < patch.stop]:
-        raise ProjectError(
-            f"Frame {index} lies in a group that validation dropped and filled from its neighbours: keep that group first "
-            "(verdicts.json), then retouch."
-        )
 
 
 def heal(run: Run, index: int, spot: Mask) -> Path:

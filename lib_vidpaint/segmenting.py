@@ -98,7 +98,7 @@ def find_parts(run: Run, parts: Sequence[Part], patches: tuple[Patch, ...]) -> C
 def _found(run: Run, how: str, start: int, stop: int, patches: tuple[Patch, ...]) -> tuple[str, Reader[Planes]]:
     settings, file = run.settings.mask, f"{FOLDER}/{how}-{start:06d}.mp4"
     options = Options(**{field.name: getattr(settings, field.name) for field in fields(Options)})
-    segmenter = open_segmenter(how, options)  # pyright: ignore[reportArgumentType]
+    segmenter = open_segmenter(how, options, run.progress)  # pyright: ignore[reportArgumentType]
     shot = _shot(run, start, stop, patches)
     told = [(name, getattr(options, name)) for name in segmenter.uses]
     files = [run.project.input_digest(name, path) for name, path in segmenter.files.items()]

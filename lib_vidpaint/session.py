@@ -13,6 +13,7 @@ import cv2
 
 from . import mending, pipeline
 from . import settings as settings_module
+from .abilities import check_engine
 from .atomic import free_bytes, writing
 from .clip import open_clip
 from .engines import Engine
@@ -60,6 +61,7 @@ from .workplan import WorkPlan
 
 log = logging.getLogger(__name__)
 SOURCE = "source"
+PREPARE_FIRST = "prepare is due"
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,10 @@ def run(
     """
     _check_stage(until)
     if not is_project(folder):
-        _check_inputs(changed_settings(Settings(), values, preset))
+        first = changed_settings(Settings(), values, preset)
+        _check_inputs(first)
+        if engine is None:
+            check_engine(first.inpaint, until)
     with Project(folder) as project:
         try:
             with logged(project), _one_opencv_thread():
@@ -147,12 +152,17 @@ def opened(folder: Path, values: Mapping[str, Any] | None = None) -> Iterator[pi
 
 
 def status(folder: Path, values: Mapping[str, Any] | None = None) -> list[StageState]:
-    """Where every stage stands, with these settings laid over the project's own."""
-    if (inner := worked_on(folder)) != folder:
+    """Where every stage stands, with these settings laid over the project's own; after stage prepare in the project it made."""
+    found, inner = _status(folder, values), worked_on(folder)
+    later: dict[str, StageState] = {}
+    if any(state.name == UNPREPARED[-1] and state.state == "due" for state in found):
+        with opened(folder, values) as run:
+            if run.settings.prepare.on or inner != folder:
+                later = {stage.name: StageState(stage.name, "due", stage.about, (PREPARE_FIRST,)) for stage in STAGES}
+    elif inner != folder:
         shared = {path: value for path, value in (values or {}).items() if path.split(".")[0] not in OWN}
-        later = {state.name: state for state in status(inner, shared) if state.name not in UNPREPARED}
-        return [later.get(state.name, state) for state in _status(folder, values)]
-    return _status(folder, values)
+        later = {state.name: state for state in status(inner, shared)}
+    return [later.get(state.name, state) if state.name not in UNPREPARED else state for state in found]
 
 
 def _status(folder: Path, values: Mapping[str, Any] | None) -> list[StageState]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from .chains import Chain, Step
 from .clip import Clip
-from .encode import ShareCodec, Writer, share_encoding, share_info, share_planes
+from .encode import Encoding, ShareCodec, Writer, master_encoding, share_encoding, share_info, share_planes
 from .model import Mask, VideoInfo
 from .planes import Planes, from_frame, to_frame
 from .pools import InOrder, Threads
@@ -32,7 +32,7 @@ class Finish:
     speed: how many times as fast. rate: constant frames per second (None: the source's timestamps). factor: how many times
     as many pictures, at their own times (without a rate). between: what is shown between two frames. apart: whether the edit
     has a motion of its own. cuts: the timestamps at which a shot begins. steps: filters, which make pictures of `size`.
-    correct: what is done to every frame.
+    correct: what is done to every frame. held: frames at whose time the one before is shown.
     """
 
     crf: float = 18.0
@@ -47,6 +47,7 @@ class Finish:
     steps: tuple[Step, ...] = ()
     size: tuple[int, int] | None = None
     correct: Callable[[Edited], Planes] | None = None
+    held: frozenset[int] = frozenset()
 
     def info(self, info: VideoInfo) -> VideoInfo:
         """What the copy of a video like `info` says of itself."""
@@ -57,6 +58,10 @@ class Finish:
         if self.rate:
             return replace(shared, fps=self.rate, time_base=1 / self.rate)
         return replace(shared, fps=shared.fps * self.factor, time_base=shared.time_base / self.factor)
+
+    def encoding(self, made: VideoInfo) -> Encoding:
+        """How a copy that says `made` of itself is written."""
+        return replace(share_encoding(made, self.crf, self.codec), tempo=self.speed, sound=self.sound)
 
     def row(self, info: VideoInfo, start: int) -> Row | None:
         """What puts the pictures of a video like `info`, which begins at the timestamp `start`, to other times; None where
@@ -69,12 +74,15 @@ class Finish:
 
 
 class Share:
-    """Writes a share copy frame by frame. Use it in a `with`: leaving it finishes the file."""
+    """Writes a share copy frame by frame. Use it in a `with`: leaving it finishes the file.
 
-    def __init__(self, path: Path, clip: Clip, finish: Finish, start: int, note: str = "") -> None:
+    raw: its pictures alone, without loss and sound, for what makes a copy of them.
+    """
+
+    def __init__(self, path: Path, clip: Clip, finish: Finish, start: int, note: str = "", raw: bool = False) -> None:
         info, self._finish, self._start = share_info(clip.info), finish, start
         made = finish.info(clip.info)
-        encoding = replace(share_encoding(made, finish.crf, finish.codec), tempo=finish.speed, sound=finish.sound)
+        encoding, heard = (master_encoding(made), None) if raw else (finish.encoding(made), clip)
         self._tick = made.time_base
         self._row, self._work = finish.row(clip.info, start), InOrder[list[Numbered]]()
         self._source, self._chain = clip.info, None
@@ -82,7 +90,7 @@ class Share:
             size = info.width, info.height
             steps = (*finish.steps, ("format", "yuv420p"))
             self._chain = Chain(steps, size, "yuv420p", info.color, clip.info.time_base)
-        self._writer = Writer(path, made, encoding, audio_from=clip, start_pts=start, note=note)
+        self._writer = Writer(path, made, encoding, audio_from=heard, start_pts=start, note=note)
 
     def write(self, picture: Planes, pts: int, region: Mask) -> None:
         """Adds a picture in the source's pixel format at the source's timestamp `pts`; `region`: what of it is edited."""
@@ -141,6 +149,15 @@ class Share:
 def corrected(frames: Iterable[Edited], finish: Finish | None) -> Iterator[tuple[Edited, Planes]]:
     """Every frame with the picture that the share copy gets; corrections run side by side."""
     correct = finish.correct if finish else None
-    if correct is None:
-        return ((frame, frame.result) for frame in frames)
-    return Threads().map(lambda frame: (frame, correct(frame)), frames)
+    made: Iterator[tuple[Edited, Planes]] = ((frame, frame.result) for frame in frames)
+    if correct is not None:
+        made = Threads().map(lambda frame: (frame, correct(frame)), frames)
+    return _holding(made, finish.held) if finish and finish.held else made
+
+
+def _holding(pictures: Iterator[tuple[Edited, Planes]], held: frozenset[int]) -> Iterator[tuple[Edited, Planes]]:
+    shown: Planes | None = None
+    for frame, picture in pictures:
+        if shown is None or frame.index not in held:
+            shown = picture
+        yield frame, shown

@@ -26,7 +26,7 @@ from .model import Color, Frame, VideoInfo
 from .pictures import shrunk
 from .pixels import pixel_format
 from .planes import RGB_COLOR, Planes, planes_of, quick_view, seen_color, view
-from .pools import Threads
+from .pools import ahead
 from .settings import knob
 from .shots import ShotDetector
 
@@ -89,7 +89,7 @@ class Survey:
         """The proxy's frames as RGB, in order, as the source is stored; all, or those `wanted` (rising)."""
         every = enumerate(read_planes_of(self.proxy))
         chosen = (planes for index, planes in every if wanted is None or index in wanted)
-        return Threads().map(lambda planes: quick_view(planes, self.color), chosen)
+        return ahead((quick_view(planes, self.color) for planes in chosen), 2, batch=8)
 
 
 def survey(run: Run) -> Survey:

@@ -22,6 +22,7 @@ from .guesses import box_leaning, boxed, part_at, patch, sure_part
 from .matting import guided
 from .model import Box
 from .plates import Plates
+from .shaping import parts
 
 SOFT = 4.0
 """How far from the carried mask's rim a pixel may change sides, in pixels of the small picture."""
@@ -39,6 +40,9 @@ STRANGE = 0.65
 """Less like what was marked in colour, it is something else (in clips with true masks 0.75 to 1): it is hidden too."""
 PART = 0.25
 """A smaller share of its usual area may have colours of its own."""
+MERGED, APART, GROWS = 1.3, 0.25, 0.005
+"""What touches something of its colours takes that along. Once they lie apart, MERGED times as large together, the part with
+about its area before (up to the share APART; that area grows by GROWS a frame at most) is the thing, the other a stranger."""
 LIKE = 0.8
 """So like in colour something must be to be the lost object again."""
 
@@ -55,17 +59,19 @@ class Mark:
 
 @dataclass
 class Follower:
-    """Follows one object from one frame on, in either direction. `usual` is its area while it is well seen."""
+    """Follows one object from one frame on, in either direction. `usual` is its area while it is well seen; `alone` too, and hardly
+    grows, as what it touches may be taken along."""
 
     plates: Plates
     look: Appearance = field(default_factory=Appearance)
     marked: Appearance = field(default_factory=Appearance)
     usual: float = 0.0
+    alone: float = 0.0
     last: Box | None = None
     missing: int = 0
 
     def copy(self) -> Follower:
-        return Follower(self.plates, deepcopy(self.look), self.marked, self.usual, self.last)
+        return Follower(self.plates, deepcopy(self.look), self.marked, self.usual, self.alone, self.last)
 
     def begin(self, index: int, mark: Mark, known: Appearance | None = None, carried: Floats | None = None) -> Floats:
         """The mask of the object in the frame where it is marked: float32 (H, W), 0 to 1.
@@ -89,7 +95,8 @@ class Follower:
         if near:
             self._learn(index, near, found, 1.0)
         self.marked = deepcopy(self.look)
-        self.usual, self.last = max(float((found > 0.5).sum()), 1.0), near
+        self.usual = self.alone = max(float((found > 0.5).sum()), 1.0)
+        self.last = near
         return found
 
     def follow(self, before: Floats, index: int, step: int) -> Floats:
@@ -101,7 +108,7 @@ class Follower:
         frame = self.plates.frame(index)[near.slices]
         bins = self._bins(index, near)
         odds = self.look.log_odds(*bins) + _leaning(carried[near.slices])
-        part = _attached(guided(_probability(odds), frame), carried[near.slices] > 0.5)
+        part = self._without_strangers(_attached(guided(_probability(odds), frame), carried[near.slices] > 0.5))
         area = float((part > 0.5).sum())
         if area < max(LOST * self.usual, 6) or (area > PART * self.usual and self._strange(bins[0], part)):
             self.missing = 0
@@ -112,7 +119,16 @@ class Follower:
         if 0.5 < area / self.usual < 2:
             self._learn(index, near, found, 0.1)
             self.usual += 0.1 * (area - self.usual)
+            self.alone += min(0.1 * (area - self.alone), GROWS * self.alone)
         return found
+
+    def _without_strangers(self, part: Floats) -> Floats:
+        """The mask without strangers of its colours: where parts lie apart and one of them has its area alone, that one."""
+        labels, areas = parts(part > 0.5)
+        like = int(np.abs(areas - self.alone).argmin())
+        if areas.sum() <= MERGED * self.alone or abs(areas[like] - self.alone) > APART * self.alone:
+            return part
+        return np.where((labels == like) | (part <= 0.5), part, 0).astype(np.float32)
 
     def _strange(self, colours: NDArray[np.int32], part: Floats) -> bool:
         known = bool(self.marked.object.any())

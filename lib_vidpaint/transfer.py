@@ -24,7 +24,9 @@ from .motion import region_box
 
 # A smoothing edit on real skin and cloth lost .6 dB at half size and .5 more at a third; half takes a quarter of the time.
 WORKING = 240_000
-# How many places tell whether colour or place foretells a change better, and how pixels of a mask are laid out for cv2.
+# How many places a colour table is learnt from, how many tell whether colour or place foretells a change better, and how
+# pixels of a mask are laid out for cv2.
+LEARNT = 30_000
 SAMPLES = 4000
 ROW = 1024
 # What is smaller than a mask of some 80 pixels is looked at as closely as that.
@@ -123,9 +125,9 @@ class Layer:
         cv2.copyTo(painted - source, mask[box], change[box])
         view = View.of(frame, mask, setting)
         smooth = masked_mean(shrunk(change, setting.step), view.mask, 2 * setting.small)
-        chosen = view.mask > 0
-        mean = smooth[chosen].mean(axis=0) if chosen.any() else np.zeros(3, np.float32)
-        return cls(view, travelling, gained, mean, colour_table(view.base(setting)[chosen], smooth[chosen], mean))
+        mean = np.array(cv2.mean(smooth, view.inside)[:3], np.float32)
+        colours, changes = (_taken(x, _some(view.inside, LEARNT)) for x in (view.base(setting), smooth))
+        return cls(view, travelling, gained, mean, colour_table(colours, changes, mean))
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,7 @@ def over_channels(image: Floats) -> Floats:
 def carried(
     frame: Frame, mask: Mask, view: View, links: Sequence[Link], shares: Sequence[float], setting: Setting
 ) -> Floats:
-    """The frame with the edit of one or two keys on it inside its mask, float32 (H, W, 3), there about 0..255.
+    """The frame with the edit of one or two keys on it inside its mask, float32 (H, W, 3) 0..255.
 
     `shares` say how much each key should count where both are seen equally well, and add up to 1.
     """
@@ -200,8 +202,8 @@ def carried(
     if not len(places):
         return source
     used = [(link, share) for link, share in zip(links, shares) if share > 0]
-    spots = _spots(places, mask.shape, view.inside.shape)
-    at = np.stack(np.divmod(places, mask.shape[1])[::-1], axis=1).astype(np.float32)
+    at = _places(places, mask.shape[1])
+    spots = _spots(at, mask.shape, view.inside.shape)
     weights = [share * (link.trust + np.float32(1e-4)) for link, share in used]
     total = np.sum(weights, axis=0)
     sums = np.zeros((spots.size // 2, 4), np.float32)
@@ -216,7 +218,8 @@ def carried(
     rest, gain = sums[: len(places), :3], np.clip(sums[: len(places), 3:], 0, 1.3)
     here = _taken(source, places)
     result = rest + gain * here
-    source.reshape(-1, 3)[places] = result
+    pixels = source.reshape(-1, 3)
+    pixels[places] = np.clip(result, 0, 255)
     trust = np.max([link.trust for link, _ in used], axis=0)
     doubt = (view.inside > 0) & (trust < 0.12)
     if doubt.any():
@@ -225,11 +228,17 @@ def carried(
         sure, low, own = _fallback(source, frame, whole, view, used, trust, doubt, setting)
         kept = _sampled(sure, spots)[: len(places)]
         unsure = np.flatnonzero(kept < 1)
-        kept, at = kept[unsure, None], places[unsure]
-        guess = _sampled(np.dstack([low, own]), _spots(at, mask.shape, own.shape))[: len(at)]
+        kept, spots = kept[unsure, None], _spots(at[unsure], mask.shape, own.shape)
+        guess = _sampled(np.dstack([low, own]), spots)[: len(unsure)]
         guess = guess[:, 3:] * here[unsure] + guess[:, :3]
-        source.reshape(-1, 3)[at] = kept * result[unsure] + (1 - kept) * guess
+        pixels[places[unsure]] = np.clip(kept * result[unsure] + (1 - kept) * guess, 0, 255)
     return source
+
+
+def _some(inside: Mask, most: int) -> NDArray[np.intp]:
+    """Flat positions inside a mask, thinned evenly to between `most` and twice as many."""
+    known = np.flatnonzero(inside)
+    return known[:: max(1, len(known) // most)]
 
 
 def _taken(image: Floats, places: NDArray[np.intp]) -> Floats:
@@ -237,12 +246,19 @@ def _taken(image: Floats, places: NDArray[np.intp]) -> Floats:
     return image.reshape(-1, *image.shape[2:]).take(places, axis=0)
 
 
-def _spots(places: NDArray[np.intp], size: tuple[int, ...], small: tuple[int, ...]) -> Floats:
-    """Where flat positions of a picture lie in its working copy: (rows, ROW, 2), filled up with zeros."""
+def _places(flat: NDArray[np.intp], width: int) -> Floats:
+    """Flat positions of a picture as (x, y), float32 (N, 2)."""
+    spots = np.empty((len(flat), 2), np.float32)
+    rows = flat // width
+    spots[:, 0], spots[:, 1] = flat - rows * width, rows
+    return spots
+
+
+def _spots(places: Floats, size: tuple[int, ...], small: tuple[int, ...]) -> Floats:
+    """Where positions (x, y) of a picture lie in its working copy: (rows, ROW, 2), filled up with zeros."""
     spots = np.zeros((-(-len(places) // ROW) * ROW, 2), np.float32)
-    rows, columns = np.divmod(places, size[1])
-    spots[: len(places), 0] = (columns + 0.5) * (small[1] / size[1]) - 0.5
-    spots[: len(places), 1] = (rows + 0.5) * (small[0] / size[0]) - 0.5
+    factor = np.array((small[1] / size[1], small[0] / size[0]), np.float32)
+    spots[: len(places)] = (places + 0.5) * factor - 0.5
     return spots.reshape(-1, ROW, 2)
 
 
@@ -303,8 +319,7 @@ def _learnt_change(
     mixed = close + 0.1 * wide + 0.002 * everywhere
     spread = (mixed[..., :3] + 1e-5 * mean) / (mixed[..., 3:] + 1e-5)
     table = np.sum([share * link.layer.table for link, share in used], axis=0)
-    known = np.flatnonzero(inside)
-    known = known[:: max(1, len(known) // SAMPLES)]
+    known = _some(inside, SAMPLES)
     placed, target, weight = (_taken(x, known) for x in (spread, change, reliable))
     by_colour, by_place = (
         float((weight @ (guess - target) ** 2).sum() / 3 / (weight.sum() + 1e-6)) + 1

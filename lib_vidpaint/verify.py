@@ -1,7 +1,7 @@
 """Verify: compares a master with its source without trusting what rendered it.
 
-It has its own single-threaded decode loops and its own way to the samples (`witness.py`), and shares with the rest only
-how a file is opened safely.
+It has its own decode loops, one thread for each file, and its own way to the samples (`witness.py`), and shares with the
+rest only how a file is opened safely.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 import math
 import re
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import zip_longest
@@ -23,6 +23,7 @@ from av.error import FFmpegError
 
 from .containers import open_media, video_stream
 from .errors import VideoError
+from .pools import ahead
 from .progress import Progress
 from .witness import cell, samples, whole_cells
 
@@ -73,12 +74,11 @@ def verify(
     # A picture's number tells its time only when one knows how long a picture stands: the master's second frame does.
     tally = _Tally(relative=span is not None or folder, step=Fraction(1) if folder else None)
     total, aspect, tally.decoder = _about(master)
-    with (
-        closing(_pictures(source) if folder else _frames(source, span)) as originals,
-        closing(_frames(master)) as results,
-        closing(_frames(region)) as masks,
-    ):
-        for index, (original, result, mask) in enumerate(zip_longest(originals, results, masks)):
+    with ExitStack() as stack:
+        # Each decoder has one thread, so that what a damaged file gives does not depend on their number.
+        opened = _pictures(source) if folder else _frames(source, span), _frames(master), _frames(region)
+        files = [stack.enter_context(closing(ahead(stack.enter_context(closing(file)), 2))) for file in opened]
+        for index, (original, result, mask) in enumerate(zip_longest(*files)):
             if original is None or result is None or mask is None:
                 tally.problems.append(_ends_early(index, original, result, mask))
                 break

@@ -22,7 +22,7 @@ from .crops import Crop
 from .errors import ProjectError
 from .groups import CHOSEN, PATH, VERDICTS, candidate_file, read_groups, read_selection
 from .handpicking import handpicked
-from .items import KeyCrops, keyframe_file
+from .items import KeyCrops, keyframe_file, read_keyframe
 from .ledger import NAME as LEDGER
 from .ledger import Input
 from .model import Box, Frame, Verdict, VideoInfo, from_json
@@ -118,10 +118,10 @@ def gallery(folder: Path) -> list[Picks]:
     return picks_of(Folder(folder), look(folder).settings.inpaint.candidates)
 
 
-def keyframe(folder: Path, key: int, rotation: int, widest: int) -> Frame:
-    """The whole source frame of a keyframe, turned by the source's rotation."""
+def keyframe(folder: Path, key: int, widest: int) -> Frame:
+    """The whole source frame of a keyframe, as its file shows it: upright."""
     file = keyframe_file(key)
-    return reduced(upright(decode_picture((folder / file).read_bytes(), file), rotation), widest)
+    return reduced(decode_picture((folder / file).read_bytes(), file), widest)
 
 
 def rotation(folder: Path) -> int:
@@ -131,8 +131,8 @@ def rotation(folder: Path) -> int:
 
 def original(folder: Path, key: int, widest: int) -> Frame:
     """What the engine saw of a keyframe: its crop, upright, the same part that its candidates show."""
-    file, info = keyframe_file(key), source_info(folder)
-    picture = decode_picture((folder / file).read_bytes(), file, (info.width, info.height))
+    info = source_info(folder)
+    picture = read_keyframe(Folder(folder), key, info)
     return reduced(upright(crop(folder, key).cut(picture), info.rotation), widest)
 
 

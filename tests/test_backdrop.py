@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 import pytest
 from scenes import world
 
+from lib_vidpaint import surroundings
 from lib_vidpaint.backdrop import motion
 from lib_vidpaint.model import Frame, Mask
 from lib_vidpaint.surroundings import filled
@@ -101,3 +104,29 @@ def test_a_painted_key_that_does_not_meet_the_surroundings_gives_way_to_them() -
     assert np.abs(before - car)[inside].mean() < 1
     assert np.abs(after - smoke)[inside].mean() < 6
     assert np.abs(car.astype(float) - smoke)[inside].mean() > 50
+
+
+def test_one_wrong_motion_to_the_key_does_not_make_the_fill_leap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps between frames that drift, and motions to the key that are right but for one."""
+    true = [shift(0.8 * i, 0) for i in range(12)]
+    frames = [(np.full((*SIZE[::-1], 3), i, np.uint8), hole()) for i in range(12)]
+
+    def found(a: Frame, b: Frame, mask_a: Mask, mask_b: Mask, guess: np.ndarray | None = None) -> np.ndarray:
+        now, then = int(a[0, 0, 0]), int(b[0, 0, 0])
+        if guess is None:
+            return shift(0.85, 0)
+        return shift(6, -4) @ true[now] if now == 6 else true[now] @ np.linalg.inv(true[then])
+
+    monkeypatch.setattr(surroundings, "motion", found)
+    ways = surroundings.chain(frames[0], frames[1:])
+    assert len(ways) == 11
+    assert all(apart(way, right) < 0.35 for way, right in zip(ways, true[1:]))
+    steps = [apart(b, a) for a, b in pairwise(ways)]
+    assert max(steps) - min(steps) < 0.3
+
+
+def test_a_still_camera_needs_no_resampling() -> None:
+    picture = world(300, 260)
+    frames = [(seen(picture, shift(40, 40), i), hole()) for i in range(4)]
+    assert all(np.array_equal(way, np.eye(3)) for way in surroundings.chain(frames[0], frames[1:]))
+    assert surroundings.chain(frames[0], []) == []

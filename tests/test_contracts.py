@@ -23,7 +23,7 @@ Footage = dict[str, Path]
 SELDOM = {
     "master.mkv", "white/000042.png", "found/000042.mp4",
     "described/000042.txt", "sheets.json", "guides.json", "previews/000042.png",
-    "segments/face-000042.mp4", "large/000042.mp4", "large.mp4",
+    "segments/face-000042.mp4", "large/000042.mp4", "large.mp4", "smooth/000042.mp4",
     "prepared/", "prepared/source.mp4", "prepared/mask.mp4", "prepared/white.mp4", "prepared/larger/000042.mp4", "white/",
     "repairs.json", "repairs.csv", "overrides.json",
 }  # fmt: skip

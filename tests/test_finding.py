@@ -115,7 +115,7 @@ def test_masks_of_the_wrong_size_are_refused(clip: Path, tmp_path: Path, monkeyp
         def masks(self, shot: object) -> Any:
             yield np.zeros((3, 3), np.uint8)
 
-    monkeypatch.setattr(finding, "open_segmenter", lambda how, options: Wrong())
+    monkeypatch.setattr(finding, "open_segmenter", lambda *_: Wrong())
     with pytest.raises(MaskError, match="another size"):
         keyed(tmp_path / "p", clip)
 

@@ -17,13 +17,13 @@ HEAVY = {"torch", "rembg", "segment_anything", "diffusers", "ray", "matplotlib",
 # From the top down. A module may import modules of its own layer and of those below.
 LAYERS = [
     {"__main__", "cli", "demo", "docs", "terminal", "ui"},
-    {"abilities", "checking", "cleaning", "jobs", "preview_video", "previewing", "viewing", "mask_view"},
+    {"checking", "cleaning", "jobs", "preview_video", "previewing", "viewing", "mask_view"},
     {"session"},
     {"stages"},
     {
-        "pipeline", "batches", "pacing", "guides", "interrogating",
+        "pipeline", "abilities", "batches", "pacing", "guides", "interrogating",
         "items", "survey", "finding", "patching", "donations", "receipt", "comparison", "fixes", "handmade",
-        "contact", "enhancing", "mending", "finishing", "preparing", "large", "refining", "retouching",
+        "contact", "enhancing", "mending", "finishing", "finished", "dropping", "preparing", "large", "refining", "retouching",
         "segmenting", "steadying", "layers", "provenance", "report", "report_page",
     },
     {

@@ -8,7 +8,7 @@ import pytest
 import scenes
 
 from lib_vidpaint.agreement import Sketch
-from lib_vidpaint.likeness import Unlike, typical, unlike
+from lib_vidpaint.likeness import Unlike, outvoted, typical, unlike
 from lib_vidpaint.model import Frame, Mask
 
 SHOT = scenes.shot(8, pan=(-2.5, 0.0), disc=(50.0, 55.0, 2.5, 0.0), radius=26)
@@ -78,3 +78,30 @@ def test_an_edit_like_half_of_its_neighbours_is_no_stranger() -> None:
     assert typical([far, near, far, near]) == near
     assert typical([far, near]) == near
     assert typical([far, far, far, near]) == far
+
+
+def test_how_far_apart_is_a_mean_square() -> None:
+    found = apart(lambda frame, _: np.clip(frame.astype(int) + 20, 0, 255).astype(np.uint8))
+    assert found.apart == pytest.approx(400, rel=0.25)
+    assert found.turned.apart == found.apart
+
+
+@pytest.mark.parametrize(
+    ("apart", "is_so"),
+    [
+        ((200, 200, 200), True),
+        ((150, 140, 200), False),
+        ((120, 120, 200), False),
+        ((9, 9, 9), False),
+        ((90, 90, 0), False),
+    ],
+    ids=[
+        "errors of one size",
+        "just below",
+        "the neighbours are worse",
+        "hardly any",
+        "neighbours alike to the sample",
+    ],
+)
+def test_an_edit_is_outvoted_by_two_that_agree(apart: tuple[float, float, float], is_so: bool) -> None:
+    assert outvoted(*apart) == is_so

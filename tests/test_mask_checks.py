@@ -110,6 +110,13 @@ def test_a_thing_may_come_and_go_over_the_edge() -> None:
     assert found([scene(index, -40 + 5 * index) for index in range(48)]) == {}
 
 
+def test_a_slip_is_found_while_a_thing_comes_in_over_the_edge() -> None:
+    clip = [scene(index, -40 + 5 * index) for index in range(48)]
+    for change, name in ((np.zeros_like, "empty"), (torn, "part missing")):
+        slipped = [(frame, change(mask) if index == 10 else mask) for index, (frame, mask) in enumerate(clip)]
+        assert found(slipped) == {10: name}
+
+
 def test_masks_that_are_inverted_all_through_are_said() -> None:
     assert set(found(with_masks(lambda mask: 255 - mask, range(COUNT))).values()) == {"inverted?"}
 

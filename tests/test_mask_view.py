@@ -21,7 +21,7 @@ from lib_vidpaint.model import Mask, VideoInfo
 from lib_vidpaint.pictures import encode_png
 from lib_vidpaint.project import Project
 from lib_vidpaint.stages.mask import MaskSettings
-from lib_vidpaint.ui.clicks import Click, clicks, marked, with_mark, without_last
+from lib_vidpaint.ui.clicks import Click, clicks, gone_from, marked, with_mark, without_last
 from lib_vidpaint.ui.strokes import LONGEST, PREFIX, canvas, stroke
 
 Footage = dict[str, Path]
@@ -127,6 +127,33 @@ def test_strokes_are_seen_before_the_run_and_can_be_cleared(masked: Path, footag
     assert without[6, 80] == 0
 
 
+def test_a_spread_stroke_is_seen_on_the_frames_around_as_the_run_will_carry_it(
+    footage: Footage, tmp_path: Path
+) -> None:
+    folder = tmp_path / "p"
+    edit(folder, footage, until="mask")
+    painted = np.zeros(SIZE[::-1], np.uint8)
+    painted[2:14, 70:90] = 255
+    with Project(folder, writable=False) as project:
+        fixes.paint(project, 4, (painted, None))
+    before = {index: mask_view.sketch(folder, index, settings(footage, spread=3)) for index in (1, 4, 6, 8)}
+    reaches = [found.mask is not None and found.mask[6, 80] > 127 for found in before.values()]
+    assert reaches == [True, True, True, False]
+    reached = "With what you painted on frame 4, carried here."
+    assert [found.says for found in before.values()] == [reached, "", reached, ""]
+    assert mask_view.sketch(folder, 6, settings(footage)).says == ""
+    edit(folder, footage, {"mask.spread": 3}, until="mask")
+    for index, sketch in before.items():
+        made = mask_view.frozen(folder, index)
+        assert made is not None
+        assert sketch.mask is not None
+        soft = np.where(sketch.mask > 8, 255, 0).astype(np.uint8)
+        if index == 8:
+            assert not made[:20, 60:].any()
+        else:
+            assert overlap(soft[:20, 60:], made[:20, 60:]) > 0.9
+
+
 def test_the_extent_is_counted_in_the_video_s_pixels(masked: Path) -> None:
     known = mask_view.frozen_extent(masked, 0)
     mask = mask_view.frozen(masked, 0)
@@ -149,6 +176,8 @@ def test_clicks_are_written_and_taken_back_in_their_order() -> None:
     assert text == "0: box 5,6,7,8; 4: +10,20 -30,40"
     assert without_last("4: +1,2", 9) == ""
     assert with_mark("90: gone", 90, "+1,2") == "90: +1,2"
+    assert gone_from("0: +1,2; 9: -3,4", 9) == "0: +1,2; 9: gone"
+    assert clicks("9: gone", 9) == []
 
 
 def video(width: int = 1920, height: int = 1080, rotation: int = 0) -> VideoInfo:

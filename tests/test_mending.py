@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import cv2
@@ -15,8 +14,9 @@ import scenes
 from fakes import Steps
 from projects import copied, remade, stamps
 
+from benchmarks.validate import Scripted
 from lib_vidpaint import mending, selection, session
-from lib_vidpaint.engines import InpaintJob, Painted, Sampling
+from lib_vidpaint.engines import InpaintJob
 from lib_vidpaint.errors import Cancelled
 from lib_vidpaint.groups import OVERRIDES, REPAIRS, read_choices, read_groups
 from lib_vidpaint.model import Frame, Verdict
@@ -28,36 +28,17 @@ BAD = 3
 AUTO = {"validate.repair": "auto"}
 
 
-class Painter:
+class Painter(Scripted):
     """Makes what it sees warmer, a little differently for every seed; the keyframe BAD far too blue for seeds below `good`."""
 
-    name, multiple = "painter", 8
-
     def __init__(self, good: int = 99) -> None:
-        self.good, self.count = good, 0
-        self._seen: list[bytes] = []
+        super().__init__()
+        self.good = good
 
-    def names(self, kind: str) -> list[str]:
-        return []
-
-    def prepared(self, sampling: Sampling | None = None) -> AbstractContextManager[tuple[str, ...]]:
-        return nullcontext(())
-
-    def inpaint(self, job: InpaintJob) -> list[Painted]:
-        look = job.crop.tobytes()
-        if look not in self._seen:
-            self._seen.append(look)
-        bad = self._seen.index(look) == BAD
-        self.count += len(job.seeds)
+    def picture(self, job: InpaintJob, place: int, seed: int) -> Frame:
         warm = job.crop * np.array([1.1, 1.0, 0.9])
-        return [Painted(self._painted(warm, seed, bad), seed) for seed in job.seeds]
-
-    def _painted(self, warm: np.ndarray, seed: int, bad: bool) -> Frame:
-        off = np.array([-30, -10, 40.0]) if bad and seed < self.good else np.array([seed % 3 - 1.0] * 3)
+        off = np.array([-30, -10, 40.0]) if place == BAD and seed < self.good else np.array([seed % 3 - 1.0] * 3)
         return np.clip(warm + off, 0, 255).astype(np.uint8)
-
-    def upscale(self, frame: Frame, model: str, scale: float) -> Frame:
-        raise NotImplementedError
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +87,7 @@ def test_another_candidate_mends_it_without_painting(spoiled: Path, clip: Mappin
     folder, painter = copied(spoiled, tmp_path / "p"), Painter(7)
     edit(folder, clip, painter, **AUTO)
     assert failed(folder) == []
-    assert painter.count == 0
+    assert painter.painted == 0
     assert actions(folder)[-1] == ("candidate", "kept")
     assert read_choices(Folder(folder))[bad_key(folder)].candidate in (6, 7)
     rows = list(csv.DictReader((folder / "repairs.csv").open()))
@@ -122,7 +103,7 @@ def test_painting_again_mends_what_no_candidate_does(clip: Mapping[str, Path], t
     edit(folder, clip, painter, **AUTO)
     assert failed(folder) == []
     whole = 8 * len(read_groups(Folder(folder)))
-    assert whole < painter.count <= 1.15 * whole
+    assert whole < painter.painted <= 1.15 * whole
     assert actions(folder)[-1] == ("repaint", "kept")
     assert ("candidate", "undone") in actions(folder)
 
@@ -168,7 +149,7 @@ def test_a_person_is_never_overruled(way: str, spoiled: Path, clip: Mapping[str,
     before = json.loads((folder / "selection.json").read_text())
     edit(folder, clip, painter := Painter(7), **AUTO)
     assert json.loads((folder / "selection.json").read_text()) == before
-    assert painter.count == 0
+    assert painter.painted == 0
     assert failed(folder) == ([key] if way == "chosen" else [])
     assert not {action for action, _ in actions(folder)} & {"blend", "candidate", "repaint", "drop"}
 

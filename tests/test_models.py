@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 from tiny_models import save_header, sd
 
+from lib_vidpaint.abilities import check_engine
 from lib_vidpaint.engines import EngineSpec, InpaintJob, Sampling, diffusers, open_engine, paint, samplers
 from lib_vidpaint.engines.models import Library, description, read_model
 from lib_vidpaint.engines.pipelines import LORA, lacks_memory, whole_cells
 from lib_vidpaint.errors import EngineError
 from lib_vidpaint.model import Frame
+from lib_vidpaint.painting import InpaintSettings
 
 XL = "conditioner.embedders.1.model.x"
 
@@ -207,6 +209,9 @@ class Plain:
     def wear(self, loras: Sequence[tuple[Path, float]]) -> None:
         self.worn = list(loras)
 
+    def unread(self, prompt: str) -> str:
+        return prompt[80:]
+
     def painted(self, prepared: Any, job: InpaintJob, seeds: Sequence[int], steps: Any, at: Any) -> list[Frame]:
         at(1)
         return [np.full((prepared[1], prepared[0], 3), seed % 200, np.uint8) for seed in seeds]
@@ -221,6 +226,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> diffusers.Diffuse
     monkeypatch.setattr(diffusers, "prepare", lambda pipeline, job, size: size)
     monkeypatch.setattr(diffusers, "needs", lambda *packages: None)
     monkeypatch.setattr(diffusers, "device_of", lambda asked: "cpu")
+    monkeypatch.setattr(diffusers, "description", lambda model: model.path)
     monkeypatch.setattr(Plain, "loaded", [])
     save_header(tmp_path / "a.safetensors", sd(4))
     save_header(tmp_path / "Lora" / "old.safetensors", {})
@@ -243,6 +249,33 @@ def test_the_engine_paints_crops_in_the_models_size(engine: diffusers.Diffusers)
         "a hat\nSteps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 3, Size: 640x448, Model: a, "
         "Denoising strength: 1, Mask blur: 4, Masked content: original"
     )
+
+
+def test_what_a_long_prompt_leaves_unread_is_told(
+    engine: diffusers.Diffusers, caplog: pytest.LogCaptureFixture
+) -> None:
+    with engine.prepared(Sampling()), caplog.at_level("WARNING"):
+        infotexts = [engine.inpaint(job(prompt="x" * 80 + "a red scarf"))[0].infotext for _ in range(2)]
+    assert all(text.endswith(", Prompt not read from: a red scarf") for text in infotexts)
+    assert [record.getMessage() for record in caplog.records] == [
+        "the prompt is longer than a.safetensors reads; left out: a red scarf"
+    ]
+
+
+def test_a_file_without_its_description_is_refused_before_masks_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(repository: str, local_files_only: bool) -> str:
+        raise OSError("not in the cache")
+
+    monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(snapshot_download=nothing))
+    monkeypatch.setattr(diffusers, "needs", lambda *packages: None)
+    monkeypatch.setattr(diffusers, "device_of", lambda asked: "cpu")
+    save_header(tmp_path / "a.safetensors", sd())
+    settings = InpaintSettings(engine="diffusers", models=str(tmp_path))
+    check_engine(settings, "keyframes")
+    with pytest.raises(EngineError, match="holds weights alone"):
+        check_engine(settings, "")
 
 
 def test_the_model_stays_loaded_while_prepared(engine: diffusers.Diffusers) -> None:

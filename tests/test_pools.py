@@ -145,3 +145,13 @@ def test_closing_ends_the_thread_that_reads_ahead() -> None:
     assert threading.active_count() == before + 1
     reading.close()
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("batch", [1, 3, 8])
+def test_batches_read_ahead_are_the_same_items(batch: int) -> None:
+    drawn: list[int] = []
+    items = ahead((drawn.append(n) or n for n in range(20)), 2, batch)
+    assert next(items) == 0
+    assert [0, *items] == list(range(20))
+    assert drawn == list(range(20))
+    assert list(ahead(iter(()), 2, batch)) == []

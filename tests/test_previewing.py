@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from projects import edit
+from fakes import Recorder
+from media import Recipe, make
+from projects import FEW, edit
 
-from lib_vidpaint import previewing, selection, viewing
+from lib_vidpaint import previewing, selection, session, viewing
 from lib_vidpaint.groups import read_groups
 from lib_vidpaint.project import Folder
 from lib_vidpaint.regions import REGION, read_region
@@ -83,3 +86,19 @@ def test_before_anything_is_chosen_the_first_candidates_are_shown(folder: Path) 
     (folder / "choices.json").unlink()
     undecided = previewing.preview(folder, read_groups(Folder(folder))[0].key)[1]
     assert np.array_equal(undecided, chosen)
+
+
+def test_a_frame_of_720p_between_two_keyframes_takes_less_than_three_tenths_of_a_second(tmp_path: Path) -> None:
+    source = make(Recipe(size=(1280, 720), frames=7, options={"preset": "ultrafast"}), tmp_path)
+    values = {"source.path": str(source), "mask.path": "ellipse:430,140,420,440", **FEW, "inpaint.batch_size": 1}
+    values |= {"keyframes.how": "every", "keyframes.longest": 6}
+    session.run(tmp_path / "p", values, preset="clothes", until="select", engine=Recorder())
+    assert [group.key for group in read_groups(Folder(tmp_path / "p"))] == [0, 6]
+    previewing.preview(tmp_path / "p", 1)  # opens the project
+
+    def spent(index: int) -> float:
+        before = time.process_time()
+        previewing.preview(tmp_path / "p", index)
+        return time.process_time() - before
+
+    assert min(spent(index) for index in (2, 3, 4)) < 0.3

@@ -160,6 +160,16 @@ def test_crossfade_says_how_long_handing_over_takes(mode: Carry, crossfade: int,
     assert middle == pytest.approx(sorted(middle), abs=0.5)
 
 
+def test_keys_hand_over_before_and_after_the_middle_but_not_in_it() -> None:
+    clip = Clip(count=11, speed=0)
+    dark, light = (np.clip(clip.frames[0].astype(int) + d, 0, 255) for d in (-20, 20))
+    pictures = clip.run([clip.key(0, dark), clip.key(10, light)], "surface")
+    steps = np.diff([float(p[clip.masks[0] > 0].mean()) for p in pictures])
+    assert steps == pytest.approx(steps[::-1], abs=0.2)
+    assert 0 < max(steps[4:6]) < 0.3 * max(steps)
+    assert steps[0] < 1.1 * steps[1]
+
+
 def test_harmonising_draws_keys_together() -> None:
     clip = Clip()
     keys = [clip.key(at, np.clip(clip.frames[at].astype(int) + d, 0, 255)) for at, d in ((0, 0), (4, 16), (8, 0))]

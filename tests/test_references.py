@@ -41,7 +41,17 @@ def with_controlnet(host: Any, monkeypatch: pytest.MonkeyPatch, forge: bool, mod
     name, modules, known = references.OFFERED[0 if forge else 1]
     part = ModuleType(name)
     own = ["None", "CLIP-ViT-H (IPAdapter)"] if forge else ["none", "ip-adapter-auto"]
-    setattr(part, modules, lambda: [*own, "reference_only", "t2ia_color_grid"])
+    ways = ["reference_only", "t2ia_color_grid"]
+    inner = [
+        "reference_only",
+        "recolor_luminance",
+        "color",
+    ]  # as the extension names them unless it is asked for labels
+    setattr(
+        part,
+        modules,
+        (lambda: own + ways) if forge else (lambda alias_names=False: own + (ways if alias_names else inner)),
+    )
     setattr(part, known, lambda: ["None", *models])
     monkeypatch.setitem(sys.modules, name, part)
     return script
@@ -66,6 +76,25 @@ def test_a_reference_is_a_unit_of_controlnet(host: Any, monkeypatch: pytest.Monk
     count = len(script.seen)
     engine.inpaint(replace(JOB, sampling=replace(PLAIN, reference="reference")))
     assert len(script.seen) == count, "the first keyframe has none, so ControlNet does not run"
+
+
+def test_a_call_that_fails_leaves_no_reference_behind(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ControlNet hooks the model in `process` and lets go of it in `postprocess`."""
+    script = with_controlnet(host, monkeypatch, False, [])
+    hooked = []
+    script.process = lambda p, *args: hooked.append(p)
+    script.postprocess = lambda p, processed, *args: hooked.clear()
+    engine = open_engine(EngineSpec("webui"))
+    asked = replace(JOB, sampling=replace(PLAIN, reference="reference"), reference=LIKE)
+    engine.inpaint(asked)
+    assert not hooked
+    sampling = host.processing._sample
+    monkeypatch.setattr(host.processing, "_sample", lambda p: hooked[0].out_of_memory)
+    with pytest.raises(EngineError, match="could not paint"):
+        engine.inpaint(asked)
+    assert not hooked
+    monkeypatch.setattr(host.processing, "_sample", sampling)
+    engine.inpaint(asked)
 
 
 def test_units_of_the_users_own_stay(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from lib_vidpaint.groups import Overrides
 from lib_vidpaint.model import Choice, Group, Repaint, Verdict
-from lib_vidpaint.repairing import Clip, Repair, overrides, proposed, repairs_csv, settled
+from lib_vidpaint.repairing import Action, Clip, Repair, overrides, proposed, repairs_csv, settled
 
 GROUPS = tuple(Group(key, key, key + 10) for key in range(0, 60, 10))
 
@@ -43,7 +43,28 @@ def test_all_means_come_in_their_order_and_come_to_an_end() -> None:
     assert tried[0].tone == (-12.0, 0.0, 9.0)
     assert [repair.choice.candidate for repair in tried[1:3] if repair.choice] == [2, 1]
     assert tried[3].choice == Choice(20, redo=1, first=8, count=5, paint=Repaint(denoise=0.28), by="repair")
-    assert tried[4].choice == Choice(20, drop=True, by="repair")
+    assert tried[4].choice == Choice(20, 0, drop=True, by="repair")
+
+
+@pytest.mark.parametrize(
+    ("action", "more", "dropped"),
+    [
+        ("repaint", {"outvoted": [20]}, True),
+        ("candidate", {"outvoted": [20]}, True),
+        ("keyframe", {"outvoted": [20]}, False),
+        ("repaint", {"outvoted": [30]}, False),
+        ("repaint", {"outvoted": [20], "decided": {20}}, False),
+    ],
+    ids=["painted again", "another candidate", "not mended by a picture", "not outvoted", "a person decided"],
+)
+def test_a_mended_group_that_its_neighbours_outvote_is_dropped(
+    action: Action, more: dict[str, object], dropped: bool
+) -> None:
+    mended = Repair(20, action, 10, 40, "kept", before=2.0, after=0.0)
+    found = proposed((mended,), clip(**more))
+    assert [(repair.key, repair.action, repair.images) for repair in found] == [(20, "drop", 0)] * dropped
+    assert settled(found, clip(**more))[:1] == tuple(replace(one, outcome="kept", after=0.0) for one in found)
+    assert proposed((mended, *settled(found, clip(**more))), clip(**more)) == ()
 
 
 def test_a_fault_away_from_the_keyframe_asks_for_another_keyframe() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -206,15 +205,6 @@ def test_nothing_is_given_out_before_there_is_an_edit(footage: Footage, tmp_path
     edit(tmp_path / "p", footage, until="extract")
     with pytest.raises(ProjectError, match="has no edit to retouch yet"):
         session.retouch(tmp_path / "p", [0])
-
-
-def test_a_frame_of_a_dropped_group_is_refused(project: Path, footage: Footage) -> None:
-    verdicts = json.loads((project / "verdicts.json").read_text())
-    verdicts[0]["decision"] = "drop"
-    (project / "verdicts.json").write_text(json.dumps(verdicts))
-    again(project, footage, {"validate.drop": True}, until="validate")
-    with pytest.raises(ProjectError, match="group that validation dropped"):
-        session.retouch(project, [1])
 
 
 def test_a_turned_video_is_given_out_upright(tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ import cv2
 import numpy as np
 import pytest
 
-from lib_vidpaint.errors import MaskError
+from lib_vidpaint.errors import Cancelled, MaskError
 from lib_vidpaint.model import Box, Frame, Mask
+from lib_vidpaint.progress import Progress
 from lib_vidpaint.requirements import lacking
 from lib_vidpaint.segmenters import How, Options, Shot, open_segmenter, sam, shipped
 from lib_vidpaint.segmenters.prompts import Prompt, check_prompts, in_shot, parse_prompts
@@ -129,6 +130,7 @@ def rembg(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         *((name, types.ModuleType(name)) for name in ("onnxruntime", "pymatting", "pooch")),
     ):
         module.__spec__ = importlib.util.spec_from_loader(name, None)
+        vars(module)["retrieve"] = lambda *_, **__: None
         monkeypatch.setitem(sys.modules, name, module)
     return opened
 
@@ -278,6 +280,26 @@ def test_a_colour_is_keyed_and_light_and_dark() -> None:
         found("key", [frame], key="green")
 
 
+def touching(index: int) -> tuple[Frame, Mask, Mask]:
+    """The ball, which rolls past a smaller thing of its colours that moves too, and that one's mask."""
+    frame, mask = ball(index, (200, 120))
+    other = np.zeros_like(mask)
+    left = 70 + round(0.8 * index)
+    cv2.rectangle(other, (left, 88), (left + 16, 108), (255,), -1)
+    other[mask > 0] = 0
+    frame[other > 0] = (200, 45, 50)
+    return frame, mask, other
+
+
+def test_what_it_touched_is_left_behind_when_both_lie_apart_again() -> None:
+    frames, true, others = zip(*(touching(index) for index in range(45)))
+    masks = found("track", frames, "+30,60")
+    taken = [int(((mask > 127) & (other > 127)).sum()) for mask, other in zip(masks, others)]
+    assert max(taken) > 100, "the test wants both to be taken for one"
+    assert max(taken[38:]) == 0
+    assert min(overlap(*pair) for pair in zip(masks[38:], true[38:])) > 0.85
+
+
 def test_sam_is_asked_again_in_every_frame_with_what_was_tracked(predictor: Predictor) -> None:
     frames, true = zip(*(ball(index) for index in range(24)))
     masks = found("sam", frames, "0: +30,60 -100,20")
@@ -321,6 +343,53 @@ def test_a_rembg_model_is_opened_by_name_and_clothing_asks_for_its_garment(rembg
 def test_rembg_models_that_cannot_be_had(model: str, words: str, rembg: list[Any]) -> None:
     with pytest.raises(MaskError, match=words):
         open_segmenter("rembg", Options(model=model))
+
+
+class Fetched(Progress):
+    """What was said of a download; it is cancelled as soon as `enough` MB are there."""
+
+    def __init__(self, enough: int = 100) -> None:
+        super().__init__()
+        self.said, self.enough = [], enough
+
+    def show(self, text: str, done: int, total: int) -> None:
+        self.said.append((text, done, total))
+        if done >= self.enough:
+            self.cancel()
+
+
+@pytest.mark.parametrize("enough", [100, 1], ids=["to its end", "stopped"])
+def test_the_download_of_a_model_is_shown_in_mb_and_can_be_stopped(
+    enough: int, rembg: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chunks = []
+
+    def retrieve(url: str, known_hash: str, progressbar: Any) -> None:
+        progressbar.total = 3 * 2**20 + 5
+        for _ in range(6):
+            chunks.append(2**19)
+            progressbar.update(2**19)
+        progressbar.reset()
+        progressbar.update(progressbar.total)
+        progressbar.close()
+
+    plain = sys.modules["rembg"].new_session
+    monkeypatch.setattr(sys.modules["pooch"], "retrieve", retrieve)
+
+    def downloading(name: str, **options: Any) -> Any:
+        sys.modules["pooch"].retrieve("https://", "md5:0", progressbar=True)
+        return plain(name, **options)
+
+    monkeypatch.setattr(sys.modules["rembg"], "new_session", downloading)
+    progress = Fetched(enough)
+    if enough == 100:
+        open_segmenter("rembg", Options(model="u2net"), progress)
+        assert progress.said == [("downloading u2net (MB)", done, 3) for done in (0, 1, 2, 3)]
+    else:
+        with pytest.raises(Cancelled):
+            open_segmenter("clothing", Options(), progress)
+        assert len(chunks) == 3, "it stops in the middle"
+    assert sys.modules["pooch"].retrieve is retrieve
 
 
 MISSING = {"rembg": "onnxruntime", "clothing": "onnxruntime", "sam": "torch"}

@@ -214,3 +214,21 @@ def test_the_pace_is_kept(painted: Folder, footage: dict[str, Path]) -> None:
     assert found.seconds is not None
     selection.redo(painted, read_groups(painted)[0].key)
     assert viewing.remaining(painted.folder).images == 2
+
+
+def test_undo_takes_back_its_own_keyframe_and_what_was_written_by_hand_stays(project: Folder) -> None:
+    first, second = (group.key for group in read_groups(project)[:2])
+    selection.choose(project, first, 1)
+    by_hand = [*written(project), {"key": second, "drop": True}]
+    project.path("selection.json").write_text(json.dumps(by_hand))
+    assert selection.undo(project)
+    assert written(project) == by_hand[1:]
+
+
+def test_what_undo_keeps_does_not_grow_with_the_keyframes_decided(project: Folder) -> None:
+    groups = read_groups(project)
+    for group in groups:
+        selection.choose(project, group.key, 1)
+    before = project.path(selection.UNDO).stat().st_size
+    selection.choose(project, groups[0].key, 0)
+    assert project.path(selection.UNDO).stat().st_size - before < 200

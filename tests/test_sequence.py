@@ -151,7 +151,7 @@ def test_what_a_person_took_stays_and_only_the_ranking_is_made_again(painted: Pa
     selection.choose(project, key, mine)
     edit(painted, footage, {"inpaint.batch_count": 2}, until="select", engine=Recorder())
     assert selection.ranks(project)[key][mine].best
-    assert remade(before, painted) - {"selection.json", "selection-undo.json"} <= {"candidates.csv", "choices.json"}
+    assert remade(before, painted) - {"selection.json", "undo.json"} <= {"candidates.csv", "choices.json"}
 
 
 def test_where_a_person_chooses_the_ranking_is_there_to_be_seen(

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
 
-from lib_vidpaint.errors import ProjectError, SettingsError
+from lib_vidpaint import jobs
+from lib_vidpaint.engines import Glimpse
+from lib_vidpaint.errors import EngineError, ProjectError, SettingsError
+from lib_vidpaint.jobs import Job
 from lib_vidpaint.settings import get, walk
 from lib_vidpaint.stages import Settings
 
 gr = pytest.importorskip("gradio", reason="the page needs gradio: pip install 'vidpaint[ui]'")
-from lib_vidpaint.ui import compat, controls  # noqa: E402
+from lib_vidpaint.ui import compat, controls, standing  # noqa: E402
+from lib_vidpaint.ui.app import Frame  # noqa: E402
+from lib_vidpaint.ui.page import Host, Page  # noqa: E402
+from lib_vidpaint.ui.server import painting_with  # noqa: E402
 from lib_vidpaint.ui.workspaces import Access, Workspace, Workspaces  # noqa: E402
 
 
@@ -30,6 +38,31 @@ def test_every_knob_has_a_control_with_its_own_label_and_id() -> None:
     assert len({control.label for control in made.values()}) == len(made)
     assert made["inpaint.denoise"].label == "Denoising strength"
     assert made["keyframes.movement"].elem_id == "vidpaint_keyframes_movement"
+
+
+@pytest.mark.parametrize(
+    ("engine", "unused"),
+    [
+        ("builtin", {"inpaint.prompt", "inpaint.models", "inpaint.styles"}),
+        ("diffusers", {"inpaint.styles", "inpaint.refiner", "inpaint.scripts"}),
+        ("webui", {"inpaint.models", "inpaint.device", "inpaint.precision", "inpaint.memory"}),
+    ],
+)
+def test_knobs_that_an_engine_has_no_use_for_are_hidden(engine: str, unused: set[str]) -> None:
+    made = form(engine).controls
+    watched = {"inpaint.prompt", "mask.grow", *controls.OF_DIFFUSERS, *controls.OF_WEBUI}
+    hidden = {path for path in watched if not made[path].visible}
+    assert unused <= hidden
+    assert hidden.isdisjoint({"mask.grow", "inpaint.prompt"} if engine != "builtin" else {"mask.grow"})
+
+
+def test_the_page_paints_with_a_folder_of_checkpoints(tmp_path: Path) -> None:
+    (tmp_path / "own.safetensors").write_bytes(b"")
+    host = painting_with(tmp_path)
+    assert (host.engine, list(host.names("checkpoint"))) == ("diffusers", ["own.safetensors"])
+    assert host.defaults == {"inpaint.models": str(tmp_path)}
+    with pytest.raises(EngineError, match="no folder"):
+        painting_with(tmp_path / "missing")
 
 
 def test_the_controls_hold_the_defaults() -> None:
@@ -177,6 +210,67 @@ def test_pictures_are_made_once(spaces: Workspaces, tmp_path: Path) -> None:
 
     assert made.picture("key-000001", tmp_path / "from", make) == made.picture("key-000001", tmp_path / "from", make)
     assert len(calls) == 1
+
+
+def test_two_views_may_ask_for_the_same_pictures_at_once(spaces: Workspaces, tmp_path: Path) -> None:
+    """When a job ends, Inpaint and Select both show its candidates."""
+    made, calls, names = spaces.create("x"), [], [f"candidate-{key:06d}-00" for key in range(200)]
+    (tmp_path / "from").write_bytes(b"1")
+    together = Barrier(4, timeout=10)
+
+    def view(_: int) -> list[Path]:
+        found = []
+        for name in names:
+            together.wait()
+            found.append(made.made(name, tmp_path / "from", ".jpg", lambda name=name: calls.append(name) or b"picture"))
+            made.prune("candidate-", keep=3)
+        return found
+
+    with ThreadPoolExecutor(4) as pool:
+        first, *others = pool.map(view, range(4))
+    assert [other == first for other in others] == [True] * 3
+    assert sorted(calls) == names, "each is made once"
+    assert len(os.listdir(made.served)) == 3
+
+
+def test_two_views_may_link_the_same_video_at_once(spaces: Workspaces) -> None:
+    made, together = spaces.create("x"), Barrier(4, timeout=10)
+    made.project.mkdir()
+    videos = [made.project / f"{number}.mp4" for number in range(100)]
+    for video in videos:
+        video.write_bytes(b"one")
+
+    def view(_: int) -> bool:
+        return all(together.wait() >= 0 and made.publish(video).samefile(video) for video in videos)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(view, range(4))) == [True] * 4
+
+
+@pytest.mark.parametrize(
+    ("shown", "seen", "expected"),
+    [
+        ("old", ["old", "old"], "now"),
+        ("now", ["now", "now"], "now"),
+        ("now", ["now", "old"], "now+"),
+        ("now+", ["now", "old"], "now"),
+        ("now+", ["now", "now+"], "now+"),
+        ("now", ["old", ""], "now+"),
+    ],
+)
+def test_what_a_part_of_the_page_missed_it_is_told_again(shown: str, seen: list[str], expected: str) -> None:
+    assert standing.renewed("now", shown, seen) == expected
+
+
+def test_a_poll_while_something_is_painted(spaces: Workspaces, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, job = spaces.create("x"), Job(Path("x"), "")
+    monkeypatch.setattr(jobs, "of", lambda folder: job)
+    page = Page(spaces, Access(), form(), Host(glimpse=lambda thread: Glimpse(1, 4)))
+    given = [control.value for control in page.form.controls.values()]
+    progress, _, version, beat = Frame(page).poll(made.title, "", "old", "old", *given)
+    assert "step 2 of 4" in progress
+    assert Frame(page).poll(made.title, version, version, "old", *given)[2] == version + "+"
+    assert beat
 
 
 def test_an_upload_must_come_from_gradio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import cv2
@@ -166,6 +168,19 @@ torch_only = pytest.mark.skipif(
 ncnn_only = pytest.mark.skipif(importlib.util.find_spec("ncnn") is None, reason="ncnn is not installed")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _torchvision_of_another_build() -> None:
+    """Beside a torch without CUDA a torchvision built for it does not load; its Python part does, all that spandrel needs."""
+    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("torchvision") is None:
+        return
+    try:
+        importlib.import_module("torchvision")
+    except RuntimeError:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        sys.modules["torchvision._meta_registrations"] = ModuleType("torchvision._meta_registrations")
+
+
 def compact(folder: Path, name: str = "tiny.pth", **changes: Any) -> Path:
     """Random weights of Real-ESRGAN's compact network, as small as it goes: x4."""
     import torch
@@ -268,6 +283,8 @@ def test_every_choice_is_listed_with_why_not(capsys: pytest.CaptureFixture[str],
     assert found["inpaint.engine", "builtin"] == found["mask.how", "person"] == found["refine.models", "Lanczos"] == ""
     assert "inside a running Stable Diffusion WebUI" in found["inpaint.engine", "webui"]
     assert ("refine.models", upscalers.FAVOURITE) in found
+    assert {("refine.weights", ".param"), ("refine.weights", ".pth .pt .safetensors")} <= found.keys()
+    assert found["encoder", "libx264"] == found["encoder", "ffv1"] == ""
     assert {name for setting, name in found if setting == "mask.how"} == {
         "person",
         "face",
@@ -285,3 +302,10 @@ def test_every_choice_is_listed_with_why_not(capsys: pytest.CaptureFixture[str],
     printed = capsys.readouterr().out
     assert "What this machine can do:" in printed
     assert "inpaint.engine   builtin                  yes" in printed
+
+
+def test_an_encoder_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(abilities, "ENCODERS", ("libnothing",))
+    assert [one.why_not for one in abilities.abilities() if one.setting == "encoder"] == [
+        "the FFmpeg inside the package av was built without it"
+    ]

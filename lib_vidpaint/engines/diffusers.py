@@ -6,6 +6,7 @@ Scripts, styles and a refiner are the WebUI's alone, and asking for one is an er
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,8 +18,10 @@ from ..errors import Cancelled, EngineError
 from ..model import Frame
 from ..upscalers import Upscalers
 from . import MULTIPLES, InpaintJob, Painted, Sampling, fitted, samplers
-from .models import Library, Model
+from .models import Library, Model, description
 from .pipelines import LORA, NEEDED, Machine, Pipeline, device_of, lacks_memory, needs, prepare, said
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Diffusers:
         self._plan: Plan | None = None
         self._pipeline: Pipeline | None = None
         self._most = 0
+        self._told: set[str] = set()
 
     def names(self, kind: str) -> list[str]:
         if kind == "upscaler":
@@ -79,7 +83,10 @@ class Diffusers:
         vae = library.file("vae", sampling.vae) if sampling.vae else None
         needs(*NEEDED)
         device_of(self._machine.device)
-        return Plan(sampling, library.checkpoint(sampling.checkpoint), schedule, vae)
+        model = library.checkpoint(sampling.checkpoint)
+        if model.path.is_file():
+            description(model)
+        return Plan(sampling, model, schedule, vae)
 
     def _warnings(self) -> tuple[str, ...]:
         if self._plan is None or self._plan.model.inpainting:
@@ -100,6 +107,10 @@ class Diffusers:
             self._pipeline = Pipeline(plan.model, self._machine, plan.vae)
         self._pipeline.sample_with(sampling.sampler, sampling.scheduler)
         job = replace(job, prompt=self._dressed(self._pipeline, job.prompt))
+        unread = self._pipeline.unread(job.prompt)
+        if unread and unread not in self._told:
+            self._told.add(unread)
+            log.warning("the prompt is longer than %s reads; left out: %s", plan.model.name, unread)
         height, width = job.mask.shape
         size = working_size(width, height, sampling.resize, plan.model.native, self.multiple)
         try:
@@ -110,7 +121,9 @@ class Diffusers:
             raise EngineError(f"diffusers could not paint: {said(error)}.") from error
         return [
             Painted(
-                fitted(self, picture, (width, height), sampling.upscaler).copy(), seed, _infotext(plan, job, size, seed)
+                fitted(self, picture, (width, height), sampling.upscaler).copy(),
+                seed,
+                _infotext(plan, job, size, seed) + (f", Prompt not read from: {unread}" if unread else ""),
             )
             for picture, seed in zip(pictures, job.seeds)
         ]

@@ -132,6 +132,12 @@ class Pipeline:
         elif self._loras:
             self.pipe.disable_lora()
 
+    def unread(self, prompt: str) -> str:
+        """The end of a prompt that is longer than the model reads (75 tokens, some 50 words); '' when all of it is read."""
+        tokenizer = self.pipe.tokenizer
+        tokens = tokenizer(prompt, truncation=False).input_ids
+        return tokenizer.decode(tokens[tokenizer.model_max_length - 1 : -1]).strip()
+
     def encoded(self, picture: Frame) -> Any:
         """The latent picture (1, 4, H / cell, W / cell) of RGB uint8 (H, W, 3), scaled as the model wants it."""
         import torch

@@ -92,8 +92,9 @@ def _offered() -> tuple[list[str], list[str]]:
     for name, *functions in OFFERED:
         part = sys.modules.get(name)
         if part and all(hasattr(part, function) for function in functions):
-            modules, models = (list(getattr(part, function)()) for function in functions)
-            return modules, models
+            modules, models = (getattr(part, function) for function in functions)
+            named = [] if name == OFFERED[0][0] else [True]  # the extension calls its modules otherwise unless asked so
+            return list(modules(*named)), list(models())
     raise EngineError(
         "This WebUI's ControlNet is of a version that is not known here: update it or Video Inpaint, or set "
         "inpaint.reference to off."

@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -92,6 +92,12 @@ class Capture(scripts.ScriptRunner):
         super().postprocess_image(p, pp, *rest)
         if p is self.request:
             self.pictures.append(np.asarray(pp.image.convert("RGB"), np.uint8))
+
+    def given_up(self, p: Any) -> None:
+        """Has the scripts tidy up after a call that failed, which the host forgets: ControlNet's reference stayed in the
+        model and changed the pictures after it."""
+        with suppress(Exception):  # each of theirs is only printed by the host; this is for the host's own
+            self.postprocess(p, processing.Processed(p, []))
 
 
 class WebUI:
@@ -170,6 +176,7 @@ class WebUI:
             try:
                 processed = FORGE.process(processing.process_images, p) if FORGE else processing.process_images(p)
             except Exception as error:
+                capture.given_up(p)
                 self._heed_buttons(0)
                 raise EngineError(f"The WebUI could not paint: {said(error)}") from error
             self._heed_buttons(len(capture.pictures))

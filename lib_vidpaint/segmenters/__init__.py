@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Literal, Protocol
 
 from ..model import Box, Frame, Mask
+from ..progress import Progress
 from .prompts import Prompt
 
 How = Literal["given", "person", "face", "track", "clothing", "rembg", "sam", "key"]
@@ -81,7 +82,10 @@ class Segmenter(Protocol):
         ...
 
 
-def open_segmenter(how: How, options: Options) -> Segmenter:
-    """The segmenter of that name. Raises MaskError when a package or model it needs is missing."""
+def open_segmenter(how: How, options: Options, progress: Progress | None = None) -> Segmenter:
+    """The segmenter of that name; a model that has to be downloaded is reported to `progress`, which may stop it.
+
+    Raises MaskError when a package or model it needs is missing.
+    """
     module = importlib.import_module(f".{how}", __package__)
-    return module.open_it(options)
+    return module.open_it(options, progress or Progress())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..model import Frame, Mask
+from ..progress import Progress
 from . import Options
 from .rembg import Rembg, open_session
 
@@ -17,9 +18,9 @@ class Clothing(Rembg):
     seconds = 3.0
     uses = ("clothing",)
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, progress: Progress) -> None:
         self.files, self.garment = {}, options.clothing
-        self.session = open_session(MODEL)
+        self.session = open_session(MODEL, progress=progress)
 
     def mask(self, frame: Frame) -> Mask:
         from PIL import Image
@@ -28,5 +29,5 @@ class Clothing(Rembg):
         return np.array(self.session.predict(picture, cloth_category=self.garment)[0].convert("L"))
 
 
-def open_it(options: Options) -> Clothing:
-    return Clothing(options)
+def open_it(options: Options, progress: Progress) -> Clothing:
+    return Clothing(options, progress)

@@ -19,6 +19,7 @@ from ..errors import MaskError
 from ..matting import guided, hardened
 from ..model import Box, Frame, Mask
 from ..pools import Threads
+from ..progress import Progress
 from . import Options, Picture, Shot
 from .face_points import CHIN, TOP, Points, Pose, find_faces, outline, shifted
 from .prompts import Prompt
@@ -71,7 +72,7 @@ class Face:
         return mask
 
 
-def open_it(options: Options) -> Face:
+def open_it(options: Options, progress: Progress) -> Face:
     return Face(options)
 
 

@@ -12,6 +12,7 @@ from ..blending import Floats
 from ..errors import MaskError
 from ..model import Frame, Mask
 from ..pools import Threads
+from ..progress import Progress
 from . import Options, Shot
 
 SOFT = 8.0
@@ -40,7 +41,7 @@ class Key:
         return np.rint(np.clip(1 - (far - self.tolerance) / SOFT, 0, 1) * 255).astype(np.uint8)
 
 
-def open_it(options: Options) -> Key:
+def open_it(options: Options, progress: Progress) -> Key:
     return Key(options)
 
 

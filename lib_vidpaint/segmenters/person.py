@@ -19,6 +19,7 @@ from ..errors import MaskError
 from ..matting import applied, edge_functions, hardened
 from ..model import Box, Frame, Mask
 from ..pools import Threads
+from ..progress import Progress
 from . import Options, Picture, Shot
 from .prompts import Prompt
 from .shipped import run, sigmoid
@@ -63,7 +64,7 @@ class Person:
         yield from Threads().map(lambda job: _cut_out(job[0], shot, job[1]), jobs)
 
 
-def open_it(options: Options) -> Person:
+def open_it(options: Options, progress: Progress) -> Person:
     return Person(options)
 
 

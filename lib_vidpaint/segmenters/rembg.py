@@ -6,13 +6,15 @@ import importlib
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import MaskError
+from ..errors import Cancelled, MaskError
 from ..model import Frame, Mask
+from ..progress import Progress
 from ..requirements import lacking
 from . import Options, Shot
 from .places import in_models
@@ -27,10 +29,10 @@ class Rembg:
     seconds = 0.8
     uses: tuple[str, ...] = ("model", "matting")
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, progress: Progress) -> None:
         self.files = {"checkpoint": options.checkpoint} if options.model in CUSTOM and options.checkpoint else {}
         self.matting = options.matting
-        self.session = open_session(options.model, options.checkpoint)
+        self.session = open_session(options.model, options.checkpoint, progress)
 
     def masks(self, shot: Shot) -> Iterator[Mask]:
         for picture in shot.full(0, shot.count):
@@ -47,12 +49,20 @@ class Rembg:
         return np.array(cut.getchannel("A"))
 
 
-def open_it(options: Options) -> Rembg:
-    return Rembg(options)
+def open_it(options: Options, progress: Progress) -> Rembg:
+    return Rembg(options, progress)
 
 
-def open_session(name: str, file: str = "") -> Any:
-    """A rembg session by name. A model that is not there is downloaded by rembg, which checks it.
+def model_file(name: str) -> Path:
+    """Where rembg keeps the file of a model, and puts it when it is downloaded."""
+    if "U2NET_HOME" not in os.environ and (folders := in_models("u2net")):
+        return folders[0] / f"{name}.onnx"
+    known = os.environ.get("U2NET_HOME") or os.path.join(os.environ.get("XDG_DATA_HOME", "~"), ".u2net")
+    return Path(known).expanduser() / f"{name}.onnx"
+
+
+def open_session(name: str, file: str = "", progress: Progress | None = None) -> Any:
+    """A rembg session by name. A model that is not there is downloaded by rembg, which checks it, as `progress` shows.
 
     Raises MaskError when the package is missing, the name unknown, or the model cannot be had.
     """
@@ -64,28 +74,61 @@ def open_session(name: str, file: str = "") -> Any:
         raise MaskError(f"mask.model: rembg has no model {name!r}; it has {', '.join(names)}.")
     if name in CUSTOM and not Path(file).is_file():
         raise MaskError(f"mask.model {name} needs your own model: give its .onnx file with --mask.checkpoint.")
-    with _lock, _Home():
+    with _lock, _home(), _reported(name, progress or Progress()):
         try:
             extra = {"model_path": file} if name in CUSTOM else {}
             return importlib.import_module("rembg").new_session(name, **extra)
+        except Cancelled:
+            raise
         except (Exception, SystemExit) as error:  # network, disk, checksum and onnxruntime each have their own kinds
-            home = os.environ.get("U2NET_HOME", str(Path.home() / ".u2net"))
-            where = file or str(Path(home) / f"{name}.onnx")
+            where = file or model_file(name)
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
             raise MaskError(
                 f"The rembg model {name} cannot be opened or downloaded ({reason}): put its file at {where}."
             ) from error
 
 
-class _Home:
+@contextmanager
+def _home() -> Iterator[None]:
     """Has rembg look in the WebUI's models/u2net meanwhile, where one exists and the user has named no other place."""
-
-    def __enter__(self) -> None:
-        folders = [] if "U2NET_HOME" in os.environ else in_models("u2net")
-        self._set = bool(folders)
+    folders = [] if "U2NET_HOME" in os.environ else in_models("u2net")
+    if folders:
+        os.environ["U2NET_HOME"] = str(folders[0])
+    try:
+        yield
+    finally:
         if folders:
-            os.environ["U2NET_HOME"] = str(folders[0])
-
-    def __exit__(self, *_: object) -> None:
-        if self._set:
             os.environ.pop("U2NET_HOME", None)
+
+
+@contextmanager
+def _reported(name: str, progress: Progress) -> Iterator[None]:
+    """Has what pooch downloads for rembg meanwhile reported, and stopped when the work is."""
+    pooch: Any = importlib.import_module("pooch")
+    plain = pooch.retrieve
+    pooch.retrieve = lambda *given, **named: plain(*given, **{**named, "progressbar": Download(name, progress)})
+    try:
+        yield
+    finally:
+        pooch.retrieve = plain
+
+
+class Download:
+    """A download as pooch tells of it, shown in MB: pooch sets `total`, in bytes, and calls the rest."""
+
+    def __init__(self, name: str, progress: Progress) -> None:
+        self.total = self.done = 0
+        self._text, self._progress, self._shown = f"downloading {name} (MB)", progress, -1
+
+    def update(self, size: int) -> None:
+        self._progress.check()
+        self.done += size
+        if self.done >> 20 != self._shown:
+            self._shown = self.done >> 20
+            self._progress.step(self._text, self._shown, max(self.total >> 20, self._shown))
+
+    def reset(self) -> None:
+        self.done = 0
+
+    def close(self) -> None:
+        """All is there."""

@@ -18,6 +18,7 @@ from ..blending import Floats
 from ..errors import MaskError
 from ..model import Mask
 from ..plates import Plates
+from ..progress import Progress
 from ..requirements import lacking
 from ..tracking import followed
 from . import Options, Picture, Shot
@@ -72,7 +73,7 @@ class Sam:
         return np.rint((1 / (1 + np.exp(-np.clip(logits, -20, 20))) if agreed else tracked) * 255).astype(np.uint8)
 
 
-def open_it(options: Options) -> Sam:
+def open_it(options: Options, progress: Progress) -> Sam:
     return Sam(options)
 
 

@@ -16,6 +16,7 @@ from ..model import Box, Mask
 from ..pictures import decoded, mask_in
 from ..plates import Plates
 from ..pools import Threads
+from ..progress import Progress
 from ..tracking import Mark, followed
 from . import Options, Picture, Shot
 from .prompts import Prompt
@@ -44,7 +45,7 @@ class Track:
         yield from Threads().map(lambda job: enlarged(*job, shot), jobs)
 
 
-def open_it(options: Options) -> Track:
+def open_it(options: Options, progress: Progress) -> Track:
     return Track(options)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from ..groups import OVERRIDES
+from ..groups import DROPPED, OVERRIDES
 from ..keyframing import LISTED
 from ..pipeline import Stage
 from ..survey import SourceSettings
@@ -64,7 +64,7 @@ STAGES = (
     ),
     Stage(
         "composite", "the edit carried over every group", composite,
-        uses=("inpaint", "composite"), needs=("mask", "keyframes", "inpaint", "select"), inputs=(OVERRIDES,),
+        uses=("inpaint", "composite"), needs=("mask", "keyframes", "inpaint", "select"), inputs=(OVERRIDES, DROPPED),
     ),
     Stage(
         "refine", "the edit at full size, and what was retouched", refine,
@@ -82,11 +82,11 @@ STAGES = (
     ),
     Stage(
         "assemble", "the master and the share copy", assemble,
-        uses=("refine", "enhance", "assemble"), needs=("mask", "composite", "refine", "validate", "enhance"),
+        uses=("composite", "refine", "enhance", "assemble"), needs=("mask", "composite", "refine", "validate", "enhance"),
     ),
     Stage(
         "smooth", "a copy with in-between frames, if asked for", smooth,
-        uses=("enhance", "assemble", "smooth"), needs=("mask", "composite", "refine", "validate", "enhance"),
+        uses=("composite", "enhance", "assemble", "smooth"), needs=("mask", "composite", "refine", "validate", "enhance"),
     ),
     Stage(
         "package", "what people take away", package,

@@ -2,9 +2,9 @@
 
 Reads the source and the patches, and what enhance found for whole frames. Writes master.mp4 (exact: every sample outside
 the region, every timestamp and every audio packet is the source's; master.mkv where MP4 cannot hold the sound) and
-share.mp4, the copy for people; and render.json, what could not be kept; with `refine.frame` large.mp4, a larger copy for
-people, drawn by upscalers frame by frame in large/000042.mp4, which are removed when it is there. Speed, frame rate,
-filters and corrections of the whole frame are for copies alone, and the receipt names them.
+share.mp4, the copy for people; and render.json, what could not be kept; with `refine.frame` large.mp4, the share copy larger,
+drawn by upscalers frame by frame in large/000042.mp4, which are removed when it is there. Speed, frame rate, filters and
+corrections of the whole frame are for copies alone, and the receipt names them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..filters import parsed, split
 from ..finishing import copy_item, ended_by, finish, frame_rate
 from ..groups import LARGE, PATCHES, RENDER, SHARE, Render, read_render
 from ..items import File, Item
-from ..large import large_copy
+from ..large import enlarged_copy
 from ..model import to_json
 from ..patching import patches_in_force
 from ..provenance import statement
@@ -94,7 +94,7 @@ def assemble(run: Run) -> None:
     takes = (File(REGION), File(PATCHES), *(File(patch.file) for patch in patches))
     note = statement(run.engine_name, patches, read_regions(run.project))
     ended = ended_by(run, SHARE, TOUCHING) if settings.share else ()
-    ended += ended_by(run, LARGE, ("refine.frame",)) if run.settings.refine.frame > 1 else ()
+    ended += ended_by(run, LARGE, ("refine.frame", *TOUCHING)) if run.settings.refine.frame > 1 else ()
 
     def exact() -> list[Item]:
         facts = Item((RENDER,), takes, (master, run.source_digest, note, ended))
@@ -121,7 +121,18 @@ def assemble(run: Run) -> None:
     files = [file for item in items for file in item.makes]
     run.build_due(items, write)
     run.drop({*MASTERS, SHARE}.difference(files))
-    large_copy(run, note)
+    _enlarge(run, note)
+
+
+def _enlarge(run: Run, note: str) -> None:
+    """Make large.mp4 where it is asked for, else remove it."""
+    refine = run.settings.refine
+    if refine.frame <= 1:
+        run.drop({LARGE})
+        run.sweep(LARGE.partition(".")[0], ())
+        return
+    item = copy_item(run, LARGE, note, refine.models, refine.frame, run.engine_name)
+    enlarged_copy(run, item, finish, refine.frame, refine.models, note)
 
 
 def master_name(clip: Clip) -> str:

@@ -65,9 +65,9 @@ def sampled(frames: int) -> list[int]:
     return sorted({round(i * (frames - 1) / max(count - 1, 1)) for i in range(count)})
 
 
-def frame_picture(frames: list[Planes], color: Color, kind: str) -> bytes:
-    """The picture file of one source frame."""
-    picture = view(frames[0], color)
+def frame_picture(frames: list[Planes], color: Color, kind: str, rotation: int = 0) -> bytes:
+    """The picture file of one source frame, upright."""
+    picture = upright(view(frames[0], color), rotation)
     return encode_png(picture) if kind == "png" else encode_jpeg(picture)
 
 
@@ -80,9 +80,12 @@ def extract(run: Run) -> None:
     """Pictures for hands."""
     settings, info, count = run.settings.extract, run.clip.info, len(run.survey.pts)
     whole, gamma = Box(0, 0, info.width, info.height), run.settings.mask.gamma
+    turned = (info.rotation,) if info.rotation else ()
     every = range(count) if settings.frames != "off" else ()
     frames = [
-        Item((frame_file(i, settings.frames),), (SourceFrames(i, i + 1, whole),), (info.color, settings.frames))
+        Item(
+            (frame_file(i, settings.frames),), (SourceFrames(i, i + 1, whole),), (info.color, settings.frames, *turned)
+        )
         for i in every
     ]
     run.each(frames, frame_picture, "frames")

@@ -14,7 +14,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,8 @@ from ..keyplots import (
     scores_plot,
 )
 from ..model import Box, Color, Frame, Group, Mask, to_json
-from ..pictures import decode_picture, encode_png
+from ..orientation import shown_size, upright
+from ..pictures import decode_grey, decode_picture, encode_png
 from ..placement import predicted
 from ..planes import Planes, view
 from ..prediction import packed, prices, unpacked
@@ -74,9 +76,15 @@ def keyframes(run: Run) -> None:
     run.build(Item((CURVE,), (File(PRICES),), lengths), steps.curve)
     run.build(Item((GROUPS,), (File(CHOSEN),), (steps.added, settings.removed)), steps.group)
     run.build(Item((PREDICTED,), (File(PRICES), File(GROUPS))), steps.predict)
-    run.build(Item((PLOT,), (File(GROUPS), File(PREDICTED), File(SCORES))), steps.plot)
-    run.build(Item((CURVE_PLOT,), (File(GROUPS), File(PREDICTED), File(CURVE))), steps.plot_curve)
-    _lay_out(run)
+    plots = (
+        (Item((PLOT,), (File(GROUPS), File(PREDICTED), File(SCORES))), steps.plot, steps.scores_png),
+        (Item((CURVE_PLOT,), (File(GROUPS), File(PREDICTED), File(CURVE))), steps.plot_curve, steps.curve_png),
+    )
+    with ThreadPoolExecutor(1, thread_name_prefix="vidpaint-plot") as beside:
+        steps.drawn.update((item.makes[0], beside.submit(draw)) for item, store, draw in plots if run.due(item, store))
+        _lay_out(run)
+    for item, store, _ in plots:
+        run.build(item, store)
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,8 @@ class _Steps:
     """The steps to the groups, each writing its files: look, choose by the rule, add what was done by hand, draw."""
 
     run: Run
+    drawn: dict[str, Future[bytes]] = field(default_factory=dict)
+    """Plots that are drawn in a thread of their own, beside the pictures."""
 
     def frames(self) -> Iterator[tuple[Frame, Mask]]:
         small = (planes.arrays[0] for planes in read_planes_of(self.run.project.path(REGION_SMALL)))
@@ -169,11 +179,17 @@ class _Steps:
             errors += predicted(found, [group.key for group in made if found.start <= group.key < found.stop])
         file.write_text(predicted_csv(made, errors), encoding="utf-8")
 
+    def scores_png(self) -> bytes:
+        return scores_plot(read_scores(self.text(SCORES)), *self.expected())
+
+    def curve_png(self) -> bytes:
+        return curve_plot(read_curve(self.text(CURVE)), *self.expected())
+
     def plot(self, file: Path) -> None:
-        file.write_bytes(scores_plot(read_scores(self.text(SCORES)), *self.expected()))
+        file.write_bytes(self.drawn[PLOT].result())
 
     def plot_curve(self, file: Path) -> None:
-        file.write_bytes(curve_plot(read_curve(self.text(CURVE)), *self.expected()))
+        file.write_bytes(self.drawn[CURVE_PLOT].result())
 
     def expected(self) -> tuple[tuple[Group, ...], list[float]]:
         """The groups and their predicted errors, 0 to 1."""
@@ -187,16 +203,19 @@ class _Steps:
 def _lay_out(run: Run) -> None:
     info, gamma = run.clip.info, run.settings.mask.gamma
     whole = Box(0, 0, info.width, info.height)
+    turned = (info.rotation,) if info.rotation else ()
     pictures, whites = [], []
     keys = tuple(group.key for group in read_groups(run.project))
     for key in keys:
         edited = [f for kind in ("png", "jpg") if run.ledger.touched(f := frame_file(key, kind))]
         takes = (File(edited[0]),) if edited else (SourceFrame(key, keys),)
-        more = (edited[0], (info.width, info.height)) if edited else ()
-        pictures.append(Item((keyframe_file(key),), takes, (info.color, *more)))
-        whites.append(Item((keyframe_white(key),), (File(white_file(key)), Alphas(key, key + 1, whole)), (gamma,)))
-    run.each(pictures, key_picture, "keyframes")
-    run.each(whites, key_white, "keyframes, white")
+        more = (edited[0], shown_size(info)) if edited else ()
+        pictures.append(Item((keyframe_file(key),), takes, (info.color, *turned, *more)))
+        whites.append(
+            Item((keyframe_white(key),), (File(white_file(key)), Alphas(key, key + 1, whole)), (gamma, *turned))
+        )
+    run.each(pictures, turned_picture if turned else key_picture, "keyframes")
+    run.each(whites, turned_white if turned else key_white, "keyframes, white")
     run.sweep("keyframes/frame", {item.makes[0] for item in pictures})
     run.sweep("keyframes/white", {item.makes[0] for item in whites})
 
@@ -208,6 +227,20 @@ def key_picture(source: bytes | Planes, color: Color, *edited: Any) -> bytes:
     return encode_png(view(source, color), packed=False)
 
 
+def turned_picture(source: bytes | Planes, color: Color, rotation: int, *edited: Any) -> bytes:
+    """The same of a video that is shown turned: upright, as people edit it."""
+    if isinstance(source, bytes):
+        return key_picture(source, color, *edited)
+    return encode_png(upright(view(source, color), rotation), packed=False)
+
+
 def key_white(given: bytes | None, alphas: list[Mask], gamma: float) -> bytes:
     """The PNG of a keyframe's alpha white: the one in white/, or alpha pushed to white."""
     return given or encode_png(alpha_white(alphas[0], gamma))
+
+
+def turned_white(given: bytes | None, alphas: list[Mask], gamma: float, rotation: int) -> bytes:
+    """The same of a video that is shown turned: upright."""
+    height, width = alphas[0].shape
+    white = decode_grey(given, "white/", (width, height)) if given else alpha_white(alphas[0], gamma)
+    return encode_png(upright(white, rotation))

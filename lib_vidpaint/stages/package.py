@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +28,7 @@ from ..groups import (
     FILLED,
     LARGE,
     PATCHES,
+    REFILLED,
     REFINED,
     RENDER,
     SHARE,
@@ -50,7 +50,7 @@ from ..project import LOG
 from ..provenance import artifact_sums, locations, without_folders
 from ..receipt import receipt
 from ..regions import REGION, REGION_FACTS, read_regions
-from ..render import edited_frames
+from ..render import edited_at, edited_frames
 from ..report import MEASURES, Report, gathered, read_log
 from ..report import RECEIPT as RECEIPT_DATA
 from ..report_page import page
@@ -91,7 +91,10 @@ def package(run: Run) -> None:
     inside += _layered(run, patches)
     inside += _written(run)
     inside += _reported(run, patches, inside)
-    run.build(Item((HASHES,), tuple(File(file) for file in inside)), lambda path: path.write_text(_hashes(run, inside)))
+    run.build(
+        Item((HASHES,), tuple(File(file) for file in inside)),
+        lambda path: path.write_bytes(_hashes(run, inside).encode()),
+    )
     for folder in (
         FOLDER,
         *(f"{FOLDER}/{name}" for name in ("patches", "refined", "filled", "enhanced", "grids", "layer")),
@@ -107,7 +110,7 @@ def _linked(run: Run, patches: list[Patch]) -> list[str]:
     """What the project has already, under its name in the package."""
     made = read_render(run.project)
     files = [PATCHES, FILLED, REGION, REGION_FACTS, RENDER, *(patch.file for patch in patches)]
-    files += [file for file in (REFINED, ENHANCED) if run.project.path(file).exists()]
+    files += [file for file in (REFINED, REFILLED, ENHANCED) if run.project.path(file).exists()]
     files += [SHARE] if run.settings.assemble.share else []
     files += [file for file in (SMOOTH, SMOOTHED, LARGE) if run.project.path(file).exists()]
     files += [made.master] if made.master and run.settings.package.master else []
@@ -237,13 +240,13 @@ def _worst(run: Run, found: Report, patches: list[Patch]) -> dict[int, bytes]:
     """The pictures of the frames that stand out, before and after."""
     info, regions, pictures = run.clip.info, read_regions(run.project), {}
     steps = pixel_format(info.pixel_format).steps
-    for index in sorted(bad.frame for bad in found.worst):
-        box = regions.box(range(index, index + 1)).grown(MARGIN, info.width, info.height)
+    wanted = sorted({bad.frame for bad in found.worst})
+    if not wanted:
+        return {}
+    for frame in edited_at(run.clip, patches, run.project.folder, run.project.path(REGION), wanted):
+        box = regions.box(range(frame.index, frame.index + 1)).grown(MARGIN, info.width, info.height)
         box = box.aligned(*steps, info.width, info.height)
-        frames = edited_frames(run.clip, patches, run.project.folder, run.project.path(REGION), index)
-        with closing(frames):
-            frame = next(frames)
-        pictures[index] = before_after_jpeg(frame.source, frame.result, box, seen_color(info), info.rotation)
+        pictures[frame.index] = before_after_jpeg(frame.source, frame.result, box, seen_color(info), info.rotation)
     return pictures
 
 

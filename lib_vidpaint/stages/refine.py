@@ -3,7 +3,8 @@
 Reads the patches, the source and alpha/, the chosen candidates (how large they were painted), and retouched/, the frames that
 a person retouched. Writes, where there is something to do, segments/face-000042.mp4 (where each segment of `refine.segments`
 is, for every shot), redrawn/000042.png (a frame's patch as the upscalers drew it: the dear part, kept for each frame),
-refined/000042.mp4 and refined.json, which take the place of patches. With nothing to do, patches stay as they were carried.
+refined/000042.mp4 and refined.json, which take the place of patches; of what was filled in for dropped groups likewise
+redrawn/filled-000042.png, refined/filled-000042.mp4 and refilled.json. With nothing to do, patches stay as they were carried.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ from typing import TYPE_CHECKING
 from ..candidates import read_label
 from ..enlarging import AUTO, layers_of, resolved
 from ..errors import EngineError
-from ..groups import PATCHES, REFINED, Patch, candidate_file, patch_file, read_choices
+from ..finished import FinishedFrames
+from ..groups import FILLED, PATCHES, REFILLED, REFINED, Patch, candidate_file, read_choices
 from ..items import Alphas, File, Item
 from ..model import Color, Mask, to_json
+from ..patching import laid_over
 from ..pictures import encode_png
 from ..planes import Planes, seen_color, view
 from ..pools import Here
-from ..refining import Detail, Drawn, Finished, Redraw, Several, redrawn, redrawn_file, refined_patch
+from ..refining import Detail, Drawn, Redraw, Several, redrawn, redrawn_file, refined_file, refined_patch
 from ..retouching import RetouchedTake, edited_by_hand
 from ..segmenting import find_parts, parts_of
 from ..settings import knob
@@ -83,8 +86,8 @@ class RefineSettings:
         0.7, "Calm what upscalers draw from frame to frame, along the motion.", low=0, high=1, step=0.05
     )
     frame: float = knob(
-        1.0, "Besides, a copy for people of this many times the size, large.mp4, every pixel of it drawn by refine.models; at its "
-        "own times, without filters. 1 = it is not made.",
+        1.0, "Besides, a copy for people of this many times the size, large.mp4: what the copy for people shows, every pixel of it "
+        "drawn by refine.models. 1 = it is not made.",
         low=1, high=4, step=1, label="Large copy",
     )  # fmt: skip
     spread: int = knob(
@@ -94,31 +97,37 @@ class RefineSettings:
 
 
 def refine(run: Run) -> None:
-    """Draw the patches anew and take in what was retouched."""
-    patches = run.project.records(PATCHES, Patch)
-    drawn, by_hand = _drawn(run, patches), edited_by_hand(run, patches)
-    records, items = [], []
-    for patch in patches:
-        ours = [index for index in by_hand if patch.start <= index < patch.stop]
-        if ours or patch.start in drawn:
-            records.append(replace(patch, file=patch_file(patch.start, "refined")))
-            items.append(_refined(run, patches, records[-1], drawn, ours))
+    """Draw the patches anew and take in what was retouched; filled ones too, beside those whose place they take."""
+    patches, filled = (run.project.records(file, Patch) for file in (PATCHES, FILLED))
+    laid = tuple(laid_over(patches, filled))
+    shown = tuple(patch for patch in filled if patch.file)
+    drawn, by_hand = _drawn(run, patches, shown, laid), edited_by_hand(run, laid)
+    refined: set[str] = set()
+    for file, row, among, source in ((REFINED, patches, patches, PATCHES), (REFILLED, filled, laid, FILLED)):
+        hands = {patch: [i for i in by_hand if patch.start <= i < patch.stop] for patch in row if patch.file}
+        due = [patch for patch, ours in hands.items() if ours or patch.file in drawn]
+        items = [_refined(run, among, patch, drawn, hands[patch]) for patch in due]
+        run.each(items, refined_patch, "refining")
+        refined |= {item.makes[0] for item in items}
+        records = [replace(patch, file=refined_file(patch)) if patch in due else patch for patch in row]
+        if due:
+            _note(run, file, source, json.dumps(to_json(records)))
         else:
-            records.append(patch)
-    run.each(items, refined_patch, "refining")
-    run.sweep("refined", {item.makes[0] for item in items})
-    if items:
-        text = json.dumps(to_json(records))
-        run.build(Item((REFINED,), (File(PATCHES),), (text,)), lambda path: path.write_text(text, encoding="utf-8"))
-    else:
-        run.drop({REFINED})
+            run.drop({file})
+    run.sweep("refined", refined)
 
 
-def _drawn(run: Run, patches: tuple[Patch, ...]) -> dict[int, Patch]:
-    """Draw the patches anew that need it, frame by frame; gives them by their first frame."""
+def _note(run: Run, file: str, source: str, text: str) -> None:
+    run.build(Item((file,), (File(source),), (text,)), lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def _drawn(
+    run: Run, patches: tuple[Patch, ...], filled: tuple[Patch, ...], laid: tuple[Patch, ...]
+) -> Mapping[str, Patch]:
+    """Draw the patches and the filled ones anew that need it, frame by frame; gives them by file. laid: what is shown."""
     settings = run.settings.refine
-    hows = {patch.start: how for patch in patches if (how := _how(run, patch)).share < 1 or how.faces}
-    due = [patch for patch in patches if patch.start in hows]
+    hows = {patch.file: how for patch in (*patches, *filled) if (how := _how(run, patch)).share < 1 or how.faces}
+    due = [patch for patch in (*patches, *filled) if patch.file in hows]
     if settings.patch and not any(how.share < 1 for how in hows.values()):
         run.note(
             "The edit was painted as large as it is shown, so nothing is enlarged (refine.painted can say otherwise)."
@@ -129,15 +138,20 @@ def _drawn(run: Run, patches: tuple[Patch, ...]) -> dict[int, Patch]:
     masks = find_parts(run, parts, patches)
     items = []
     for patch in due:
-        how = hows[patch.start]
+        how, among = hows[patch.file], laid if patch in filled else patches
         for index in range(patch.start, patch.stop):
             span = index, index + 1, patch.box
             found = masks(index, patch.box) if how.share < 1 else ()
-            takes = (Finished(*span, patches), Alphas(*span), Several(tuple(found)))
-            items.append(Item((redrawn_file(index),), takes, (seen_color(run.clip.info), run.engine_name, how)))
+            takes = (FinishedFrames(*span, among), Alphas(*span), Several(tuple(found)))
+            items.append(Item((redrawn_file(index, patch),), takes, (seen_color(run.clip.info), run.engine_name, how)))
 
     def draw(
-        frames: list[tuple[Planes, Planes]], alphas: list[Mask], found: list[Mask], color: Color, name: str, how: Redraw
+        frames: list[tuple[Planes, Planes, Mask]],
+        alphas: list[Mask],
+        found: list[Mask],
+        color: Color,
+        name: str,
+        how: Redraw,
     ) -> bytes:
         return encode_png(redrawn(view(frames[0][1], color), alphas[0], found, how, run.engine.upscale))
 
@@ -145,7 +159,7 @@ def _drawn(run: Run, patches: tuple[Patch, ...]) -> dict[int, Patch]:
         with run.engine.prepared():
             run.each(items, draw, "drawing anew", Here())
     run.sweep("redrawn", {item.makes[0] for item in items})
-    return {patch.start: patch for patch in due}
+    return {patch.file: patch for patch in due}
 
 
 def _how(run: Run, patch: Patch) -> Redraw:
@@ -178,7 +192,7 @@ def painted_share(run: Run, key: int) -> float:
     return min(1.0, math.sqrt(int(size[1]) * int(size[2]) / shown))
 
 
-def _checked(run: Run, hows: dict[int, Redraw]) -> dict[int, Redraw]:
+def _checked(run: Run, hows: dict[str, Redraw]) -> dict[str, Redraw]:
     """The same with `auto` resolved. Raises EngineError for a name that the engine does not know."""
     known, restorers = run.engine.names("upscaler"), run.engine.names("face restorer")
     faces = run.settings.refine.faces
@@ -186,29 +200,29 @@ def _checked(run: Run, hows: dict[int, Redraw]) -> dict[int, Redraw]:
         there = f"there are {', '.join(restorers)}" if restorers else "only a WebUI has some"
         raise EngineError(f"refine.faces: the engine {run.engine_name} has no face restorer {faces!r}: {there}.")
     found, notes = {}, set()
-    for start, how in hows.items():
+    for file, how in hows.items():
         layers, note = resolved(how.layers, known)
         pairs = [resolved(part, known) for part in how.parts]
         notes |= {note, *(said for _, said in pairs)} - {""}
-        found[start] = replace(how, layers=layers, parts=tuple(part for part, _ in pairs))
+        found[file] = replace(how, layers=layers, parts=tuple(part for part, _ in pairs))
     for note in notes:
         run.note(note)
     return found
 
 
 def _refined(
-    run: Run, patches: tuple[Patch, ...], patch: Patch, drawn: Mapping[int, Patch], by_hand: Sequence[int]
+    run: Run, patches: tuple[Patch, ...], patch: Patch, drawn: Mapping[str, Patch], by_hand: Sequence[int]
 ) -> Item:
     """What a patch is put together from: its frames and some around them, drawn anew or not, and retouched ones."""
     settings, first, stop = run.settings.refine, patch.start, patch.stop
-    strength = settings.deflicker if patch.start in drawn else 0.0
+    strength = settings.deflicker if patch.file in drawn else 0.0
     if strength:
         first, stop = _neighbourhood(patches, patch, LEAD)
     owner = {index: one for one in patches for index in range(max(first, one.start), min(stop, one.stop))}
     takes = (
-        Finished(first, stop, patch.box, patches),
+        FinishedFrames(first, stop, patch.box, patches),
         Alphas(first, stop, patch.box),
-        Several(tuple(Drawn(index, owner[index], owner[index].start in drawn) for index in range(first, stop))),
+        Several(tuple(Drawn(index, owner[index], owner[index].file in drawn) for index in range(first, stop))),
         Several(tuple(RetouchedTake(index, patch.box, patches) for index in by_hand)),
     )
     spread = settings.spread if by_hand else 0
@@ -221,7 +235,7 @@ def _refined(
         strength,
         run.settings.composite.feather,
     )
-    return Item((patch.file,), takes, values)
+    return Item((refined_file(patch),), takes, values)
 
 
 def _neighbourhood(patches: Sequence[Patch], patch: Patch, count: int) -> tuple[int, int]:

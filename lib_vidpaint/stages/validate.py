@@ -3,8 +3,8 @@
 Reads the source, the region and the patches. Writes measures/ (what each patch shows, measures/000042.json, its keyframe seen
 small, and what sets neighbouring keyframes apart), report.csv (every measure of every frame), verdicts.json (keep or
 drop for every group; a person may overrule it there) and validate.png (all of it over time, faulty spans marked). With
-`validate.drop` on, groups that fail are filled from their neighbours: filled/000042.mp4 and filled.json take the place
-of patches. With `validate.repair`, repairs.json and repairs.csv say what was or would be done about every group that
+`validate.drop` on, dropped.json names the groups that fail, and the stages before this one fill them from their
+neighbours. With `validate.repair`, repairs.json and repairs.csv say what was or would be done about every group that
 fails; overrides.json has what the stages before this one heed of it.
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
@@ -21,19 +21,21 @@ from typing import TYPE_CHECKING, Literal
 
 from .. import mending
 from ..agreement import Sketch
-from ..groups import CHOICES, FILLED, GROUPS, PREDICTED, VERDICTS, Patch, read_choices, read_decided, read_groups
+from ..errors import Again
+from ..finished import FinishedFrames
+from ..groups import DROPPED, GROUPS, PREDICTED, VERDICTS, Patch, read_decided, read_dropped, read_groups
 from ..items import File, Item
 from ..judging import FAULTS, RATIOS, Limits, judge, report_csv
 from ..keyplots import read_predicted
-from ..likeness import Unlike, typical, unlike
+from ..likeness import Unlike, outvoted, typical, unlike
 from ..measures import FrameMeasures, Validator
 from ..model import Box, Color, Group, Mask, Verdict, from_json, to_json
-from ..patching import make_patch, patch_margin, patch_plans, patches_refined
+from ..patching import patch_margin, patches_refined
 from ..pictures import decode_picture, encode_png
 from ..pixels import pixel_format
 from ..planes import Planes, seen_color, view
 from ..prediction import agreement
-from ..regions import REGION, Regions, read_regions
+from ..regions import Regions, read_regions
 from ..settings import knob
 from ..verdict_plot import verdict_plot
 
@@ -92,31 +94,6 @@ class ValidateSettings:
         return replace(found, warp_ratio=found.warp_ratio**LOOSE, sharpness=found.sharpness**LOOSE)
 
 
-@dataclass(frozen=True)
-class EditedSpan:
-    """Take: source and result planes and region of frames [start, stop) inside `box`, as a list of triples."""
-
-    start: int
-    stop: int
-    box: Box
-    patches: tuple[Patch, ...]
-
-    def key(self, run: Run) -> str:
-        made = [run.ledger.content(p.file) for p in self.patches if p.start < self.stop and p.stop > self.start]
-        return f"{run.source_digest}{run.ledger.content(REGION)}{made}{self.start}-{self.stop}{self.box}"
-
-    def load(self, run: Run) -> list[tuple[Planes, Planes, Mask]]:
-        frames = run.edited_reader(self.patches).read(self.start, self.stop)
-        return [
-            (
-                frame.source.crop(self.box).copy(),
-                frame.result.crop(self.box).copy(),
-                frame.region[self.box.slices].copy(),
-            )
-            for frame in frames
-        ]
-
-
 def measure(
     frames: list[tuple[Planes, Planes, Mask]], first: int, start: int, key: int, color: Color, beside: bool
 ) -> list[bytes]:
@@ -151,7 +128,7 @@ def _rounded(value: float) -> float:
 
 
 def validate(run: Run) -> None:
-    """Measure, judge, fill what was dropped, and have mended what can be."""
+    """Measure, judge, have mended what can be, and have filled what is dropped."""
     settings, groups, carry = run.settings.validate, read_groups(run.project), run.settings.composite.carry
     patches, beside = patches_refined(run.project), run.settings.composite.carry == "background"
     items = _measuring(run, patches, groups, beside)
@@ -159,24 +136,32 @@ def validate(run: Run) -> None:
     pairs = [] if beside else _pairs(groups, items)
     run.each(pairs, compare, "comparing keyframes")
     run.sweep("measures", {file for item in (*items, *pairs) for file in item.makes})
-    decided = read_decided(run.project)
+    compared, decided = _compared(run, pairs), read_decided(run.project)
+    by_hand = _by_hand(run)
     accepted = tuple(sorted(key for key, choice in decided.items() if choice.accepted))
 
     def write(report: Path, verdicts: Path) -> None:
         measures: dict[int, list[FrameMeasures]] = defaultdict(list)
         for patch, item in zip(patches, items):
             measures[patch.key] += run.project.records(item.makes[0], FrameMeasures)
-        found = _expected(run, judge(measures, settings.limits(carry), _strangers(run, pairs)))
+        found = _expected(run, judge(measures, settings.limits(carry), _strangers(compared)))
         found = [replace(v, broken=(), decision="keep") if v.key in accepted else v for v in found]
+        found = [replace(v, decision=by_hand.get(v.key, v.decision)) for v in found]
         report.write_text(report_csv(measures, found), encoding="utf-8")
         verdicts.write_text(json.dumps(to_json(found), indent=1), encoding="utf-8")
 
     takes = (*(File(item.makes[0]) for item in (*items, *pairs)), File(PREDICTED))
     run.build(Item((REPORT, VERDICTS), takes, (settings.limits(carry), accepted)), write)
     run.build(Item((PLOT,), (File(REPORT), File(VERDICTS), File(GROUPS)), (settings.limits(carry),)), _plotted(run))
-    mending.next_round(run, _strangers(run, pairs))
+    mending.next_round(run, _strangers(compared), _outvoted(compared))
     _tell(run)
-    _fill(run, patches)
+    _drop(run)
+
+
+def _by_hand(run: Run) -> dict[int, Literal["keep", "drop"]]:
+    """What a person decided in verdicts.json: there a group fails that broke no limit, or passes that did."""
+    found = run.project.records(VERDICTS, Verdict) if run.project.path(VERDICTS).exists() else ()
+    return {v.key: v.decision for v in found if (v.decision == "drop") != bool(v.broken)}
 
 
 def _plotted(run: Run) -> Callable[[Path], None]:
@@ -196,7 +181,8 @@ def _measuring(run: Run, patches: Sequence[Patch], groups: Sequence[Group], besi
     margin, items = patch_margin(run) if beside else MARGIN, []
     for patch in patches:
         first = patch.start - (patch.start in follows)
-        takes = (EditedSpan(first, patch.stop, _box(run, regions, range(first, patch.stop), margin), tuple(patches)),)
+        box = _box(run, regions, range(first, patch.stop), margin)
+        takes = (FinishedFrames(first, patch.stop, box, tuple(patches)),)
         holds = patch.start <= patch.key < patch.stop and not beside
         makes = f"measures/{patch.start:06d}.json", *([f"measures/{patch.key:06d}.png"] if holds else [])
         items.append(Item(makes, takes, (first, patch.start, patch.key, seen_color(run.clip.info), beside)))
@@ -219,17 +205,34 @@ def _pair_file(key: int, other: int) -> str:
     return f"measures/{key:06d}-{other:06d}.json"
 
 
-def _strangers(run: Run, pairs: Sequence[Item]) -> dict[int, Unlike]:
-    """What sets every keyframe apart from its neighbours; with a single neighbour nobody can tell which of both is strange."""
-    seen: dict[int, list[Unlike]] = defaultdict(list)
+def _compared(run: Run, pairs: Sequence[Item]) -> dict[tuple[int, int], Unlike]:
+    """What sets two keyframes apart, where it can be told."""
+    found: dict[tuple[int, int], Unlike] = {}
     for item in pairs:
         data = json.loads(run.project.path(item.makes[0]).read_bytes())
         if data is not None:
-            found = from_json(Unlike, data, item.makes[0])
             one, other = (int(Path(file).stem) for file in item.values[0])
-            seen[one].append(found)
-            seen[other].append(found.turned)
+            found[one, other] = from_json(Unlike, data, item.makes[0])
+    return found
+
+
+def _strangers(compared: Mapping[tuple[int, int], Unlike]) -> dict[int, Unlike]:
+    """What sets every keyframe apart from its neighbours; with a single neighbour nobody can tell which of both is strange."""
+    seen: dict[int, list[Unlike]] = defaultdict(list)
+    for (one, other), found in compared.items():
+        seen[one].append(found)
+        seen[other].append(found.turned)
     return {key: typical(found) for key, found in seen.items() if len(found) > 1}
+
+
+def _outvoted(compared: Mapping[tuple[int, int], Unlike]) -> list[int]:
+    """The keyframes that are farther from what is right than their two neighbours between them."""
+    after = dict(sorted(compared, reverse=True))  # the nearest comes last
+    rows = [(one, two, after[two]) for one, two in after.items() if two in after and (one, after[two]) in compared]
+    return [
+        key for before, key, then in rows
+        if outvoted(compared[before, key].apart, compared[key, then].apart, compared[before, then].apart)
+    ]  # fmt: skip
 
 
 def _expected(run: Run, judged: Sequence[Verdict]) -> list[Verdict]:
@@ -274,25 +277,17 @@ def _kept_promise(found: Sequence[Verdict]) -> str:
     )
 
 
-def _fill(run: Run, patches: Sequence[Patch]) -> None:
-    verdicts = {verdict.key: verdict for verdict in run.project.records(VERDICTS, Verdict)}
-    dropped = (
-        {key for key, verdict in verdicts.items() if verdict.decision == "drop"}
-        if run.settings.validate.drop
-        else set()
-    )
-    groups, choices = read_groups(run.project), read_choices(run.project)
-    chosen = [key for key, choice in sorted(choices.items()) if not choice.drop]
-    usual = {plan.patch.start: plan for plan in patch_plans(run, groups, chosen, choices)}
-    left = [key for key in chosen if key not in dropped]
-    plans = {plan.patch.start: plan for plan in patch_plans(run, groups, left, choices, "filled")}
-    new = [plan for start, plan in plans.items() if plan.layers != usual[start].layers]
-    run.each([plan.item(run) for plan in new], make_patch, "filling dropped groups")
-    run.sweep("filled", {plan.patch.file for plan in new})
-    gone = [replace(patch, file="") for patch in patches if patch.start not in plans]
-    records = json.dumps(to_json([*(plan.patch for plan in new), *gone]))
-    takes = (File(CHOICES), File(VERDICTS))
-    run.build(Item((FILLED,), takes, (records,)), lambda path: path.write_text(records, encoding="utf-8"))
+def _drop(run: Run) -> None:
+    """Have dropped.json name the groups that are to be filled. Raises Again where that is news to the stages before."""
+    found = run.project.records(VERDICTS, Verdict) if run.settings.validate.drop else ()
+    dropped = [verdict.key for verdict in found if verdict.decision == "drop"]
+    if tuple(dropped) == read_dropped(run.project):
+        return
+    text = json.dumps(dropped)
+    run.build(Item((DROPPED,), (), (text,)), lambda path: path.write_text(text, encoding="utf-8"))
+    # The reader of the finished frames has files open that are made anew now.
+    run.edited_reader(())
+    raise Again
 
 
 def _box(run: Run, regions: Regions, frames: range, margin: int) -> Box:

@@ -17,7 +17,7 @@ from . import compat, fragments, standing
 from .compat import update
 from .controls import Form
 from .keeping import Keeping
-from .page import CONTROLS, PATHS, Host, Page, Tab
+from .page import CONTROLS, PATHS, SEEN, Host, Page, Tab
 from .tabs.inpaint import InpaintTab
 from .tabs.keyframes import KeyframesTab
 from .tabs.result import ResultTab
@@ -52,7 +52,7 @@ def build(
                 with gr.Tab(tab.title, elem_id=f"vidpaint_tab_{tab.title[0]}"):
                     tab.build()
         frame.build_hidden()
-        for part in (frame, keeping, *tabs):
+        for part in (keeping, *tabs, frame):  # the frame asks what all others show
             part.bind()
         if script:
             compat.load_script(blocks, "\n".join(map(compat.asset, SCRIPTS)))
@@ -88,14 +88,14 @@ class Frame(Tab):
         with gr.Row(elem_classes="vidpaint-hidden"):
             for name in ("start", "poll"):
                 page.button(name, name)
-            for name in ("version", "shown", "command", "loaded", "beat"):
+            for name in ("version", "shown", "command", "heard", "loaded", "beat"):
                 page[name] = gr.Textbox("", label=f"vidpaint {name}", elem_id=f"vidpaint_{name}")
 
     def bind(self) -> None:
         page = self.page
         state = ["progress", "stepper", "version"]
         page.bind(page["start"].click, self.start, ["project"], ["project", *state])
-        page.bind(page["poll"].click, self.poll, ["project", CONTROLS], [*state, "beat"], quiet=True)
+        page.bind(page["poll"].click, self.poll, ["project", "version", SEEN, CONTROLS], [*state, "beat"], quiet=True)
         page.bind(page["project"].change, self.load, ["project", "loaded"], ["loaded", CONTROLS])
         page.bind(page["preset"].change, self.preset, ["preset"], [CONTROLS])
         page.bind_run("run_all", "")
@@ -159,10 +159,11 @@ class Frame(Tab):
             self.page.host.skip(job.thread)
         return ()
 
-    def poll(self, id: str, *given: Any) -> tuple[Any, ...]:
+    def poll(self, id: str, shown: str, *rest: Any) -> tuple[Any, ...]:
         """Progress, stepper, a text that changes whenever the rest of the page has something new to show, and one that
         always changes: without it the page's script stops asking."""
-        beat = str(time.monotonic_ns())
+        beat, parts = str(time.monotonic_ns()), len(rest) - len(self.page.form.controls)
+        showed, given = rest[:parts], rest[parts:]
         if not id:
             return "", fragments.stepper([]), "", beat
         try:
@@ -175,7 +176,7 @@ class Frame(Tab):
             seen = self.page.host.glimpse(job.thread)
             # Between two batches the last look stays, so that the page does not jump.
             job.glimpse = seen or (job.glimpse if job.text == fragments.PAINTING else None)
-        version = standing.version(space, job)
+        version = standing.renewed(standing.version(space, job), shown, showed)
         try:
             states = [] if busy else standing.states(space, job, self.page.values(id, given))
         except VidpaintError as error:

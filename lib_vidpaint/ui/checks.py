@@ -27,12 +27,12 @@ def timeline(found: Checked, at: int) -> str:
     count = len(found.failed)
     said = f"{count} of {len(found.groups)} groups look wrong (red)" if count else "no group looks wrong"
     return (
-        f'<div class="vidpaint-legend"><span class="key">keyframes</span><span class="colour">how far a frame is from its limits '
+        f'<div class="vidpaint-legend"><span class="key">keyframes</span><span class="new">how far a frame is from its limits '
         f"(dashed: at the limit); {said}</span></div>"
         f'<svg class="vidpaint-scores vidpaint-checks" data-frames="{found.frames}" data-to="check" viewBox="0 0 {WIDE} {HIGH}" '
         f'preserveAspectRatio="none" style="height:{HIGH + 20}px" role="img" aria-label="what validation found, over time">'
         f'<g class="bands">{bands}</g><g class="error">{bad}</g><path class="keys" d="{keys}"/>'
-        f'<path class="limit" d="M0 {HIGH - HIGH / top:.1f}H{WIDE}"/><polyline class="colour" points="{points}"/>'
+        f'<path class="limit" d="M0 {HIGH - HIGH / top:.1f}H{WIDE}"/><polyline class="new" points="{points}"/>'
         f'<path class="at" d="M{(at + 0.5) * x:.1f} 0V{HIGH}"/></svg>'
         f'<div class="vidpaint-axis"><span>frame 0</span><span>click to play a group</span><span>{found.frames - 1}</span></div>'
     )
@@ -51,7 +51,7 @@ def span(found: Checked, at: int, video: str, play: bool = False) -> str:
     verdict, worst = found.verdicts.get(group.key), found.worst.get(group.key, group.key)
     broken = ", ".join(FAULTS.get(name, name) for name in verdict.broken) if verdict else ""
     state = f"looks wrong: {broken}" if verdict and verdict.decision == "drop" else "passed"
-    begin, end = (max(frame, 0) / found.fps for frame in (group.start - 2, group.stop + 2))
+    begin, end = (max(frame / found.fps, 0.01) for frame in (group.start - 2, group.stop + 2))  # at 0 it would be blank
     player = (
         f'<video controls muted{" autoplay" if play else ""} playsinline preload="metadata" '
         f'src="{escape(video)}#t={begin:.3f},{end:.3f}"></video>'

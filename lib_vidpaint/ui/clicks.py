@@ -48,6 +48,11 @@ def with_mark(text: str, frame: int, item: str) -> str:
     return _written(frames)
 
 
+def gone_from(text: str, frame: int) -> str:
+    """The text with the thing not in the picture from a frame on; the frame's other marks go."""
+    return _written({**_frames(text), frame: ["gone"]})
+
+
 def without_last(text: str, frame: int) -> str:
     """The text without the last mark of a frame; of the last marked frame where it has none."""
     frames = _frames(text)

@@ -35,12 +35,15 @@ OF_DIFFUSION = {
 """Knobs that mean nothing to the built-in engine."""
 SEVERAL = {"inpaint.styles"}
 """Knobs that hold several names, with ; between them."""
-FLAG_ONLY = {
-    "assemble.raw", "prepare.scale", "prepare.models", "prepare.factor", "prepare.fps",
-    "inpaint.models", "inpaint.device", "inpaint.precision", "inpaint.memory",
+OF_DIFFUSERS = {"inpaint.models", "inpaint.device", "inpaint.precision", "inpaint.memory"}
+"""Knobs that mean something to the engine diffusers alone."""
+OF_WEBUI = {
+    "inpaint.styles", "inpaint.refiner", "inpaint.refiner_switch_at", "inpaint.scripts", "inpaint.interrogate",
+    "inpaint.interrogate_each",
 }  # fmt: skip
-"""Knobs without a control: a page may be open to others, and filters may be unchecked; the page shows one project, and a
-prepared input has a second one; the engine diffusers is the command line's."""
+"""Knobs that ask for what the WebUI alone has."""
+FLAG_ONLY = {"assemble.raw"}
+"""Knobs without a control: a page may be open to others, and filters may be unchecked."""
 LINES = {"inpaint.prompt": 3, "inpaint.negative_prompt": 2}
 
 
@@ -135,7 +138,12 @@ class Form:
 
     def shown(self, path: str) -> bool:
         """Whether a knob means something to the page's engine."""
-        return not (self.engine == "builtin" and path in OF_DIFFUSION)
+        useless = {
+            "builtin": OF_DIFFUSION | OF_DIFFUSERS,
+            "diffusers": OF_WEBUI,
+            "webui": OF_DIFFUSERS,
+        }
+        return path not in useless[self.engine]
 
     def values(self, given: Sequence[Any]) -> dict[str, Any]:
         """What the controls hold, by path, each checked here on the server. Raises SettingsError."""

@@ -54,7 +54,7 @@ class Img2Img:
 
     def sent(self, space: Workspace, key: int) -> tuple[Any, ...]:
         """The picture, the mask and the values of a keyframe for the host's components."""
-        folder = space.project
+        folder = space.work
         settings = viewing.look(folder).settings.inpaint
         crop, info = viewing.crop(folder, key), viewing.source_info(folder)
         picture = handmade.picture_of(Folder(folder), key, crop, info)
@@ -82,6 +82,6 @@ class Img2Img:
             picture = self.read(sent)
         except Exception:
             raise SettingsError("The picture of img2img cannot be read: save it and upload it below.") from None
-        data, folder = io.BytesIO(), space.project
+        data, folder = io.BytesIO(), space.work
         Image.fromarray(np.asarray(picture.convert("RGB"))).save(data, "PNG", compress_level=1)
         handmade.take_back(Folder(folder), key, viewing.crop(folder, key), viewing.source_info(folder), data.getvalue())

@@ -57,7 +57,7 @@ class Keeping(Tab):
             cleaning.delete(space.folder, space.project)
             left = self.page.spaces.titles()
             return CLOSED, "", update(choices=left, value=left[0] if left else None), ""
-        freed = cleaning.free(space.project, space.served) if verb == "free" else None
+        freed = cleaning.free(space.work, space.served) if verb == "free" else None
         return panel(space, verb == "ask", freed), id, update(), update() if freed is None else ""
 
 
@@ -70,7 +70,7 @@ def panel(space: Workspace, asked: bool, freed: int | None) -> str:
         buttons = f'{yes}<button data-vidpaint="keeping:look">No, keep it</button>'
         title = f"Delete {space.title} ({words(cleaning.size_of(space.folder))})?"
         return _panel(note(title, "warning") + note(GONE.format(uploads=also)), buttons)
-    shown, painted = cleaning.previews(space.served), cleaning.candidates(space.project)
+    shown, painted = cleaning.previews(space.served), cleaning.candidates(space.work)
     text = f"{space.title} takes {words(cleaning.size_of(space.folder))}."
     if freed is not None:
         text = f"{words(freed)} freed. {text}"

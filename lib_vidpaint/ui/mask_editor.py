@@ -110,7 +110,9 @@ TOOLS = """<div class="vidpaint-brushes" data-tool="mark">
 <label class="vidpaint-with-brush">Size <input type="range" min="0.5" max="20" step="0.5" value="4" aria-label="brush size"></label>
 <span class="vidpaint-with-brush"><button data-do="undo" title="Take back the last stroke (Ctrl+Z)">Undo</button><button
  data-do="clear" title="Take away all that was painted on this frame">Clear frame</button></span>
-<span class="vidpaint-with-mark"><button data-do="back" title="Take back the last click on this frame">Remove last click</button><button
+<span class="vidpaint-with-mark"><button data-do="gone"
+ title="From this frame on it is not in the picture, until it is marked again">Gone from here</button><button data-do="back"
+ title="Take back the last click on this frame">Remove last click</button><button
  data-do="none" title="Take away all clicks of all frames">Clear clicks</button></span>
 <span class="vidpaint-with-try"><button data-do="try" title="Find the mask of this one frame">Try on this frame</button></span>
 <span><button data-do="previous" title="One frame back (key ,)">◀</button><button data-do="next"

@@ -81,10 +81,11 @@ def _layer(space: Workspace, mask: Mask, rotation: int) -> Path | None:
     return layer
 
 
-def stamps(space: Workspace, index: int) -> tuple[Any, ...]:
-    """What changes when a run ends or something is painted."""
-    files = [space.project / fixes.fix_file(index, kind) for kind in fixes.KINDS] + [space.project / REGION_FACTS]
-    return tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
+def stamps(space: Workspace) -> tuple[Any, ...]:
+    """What changes when a run ends or something is painted on any frame: strokes reach those around."""
+    painted = sorted((space.project / fixes.FOLDER).glob("*.png"))
+    files = [*painted, space.project / REGION_FACTS]
+    return tuple((file.name, file.stat().st_mtime_ns) for file in files if file.exists())
 
 
 def doubts(space: Workspace) -> str:

@@ -20,14 +20,17 @@ from . import fragments
 from .compat import on, update
 from .controls import Form
 from .img2img import Img2Img
+from .standing import AGAIN
 from .workspaces import Access, Gone, Workspace, Workspaces
 
 log = logging.getLogger(__name__)
-PATHS = "mask.path", "mask.white", "mask.checkpoint", "mask.painted", "refine.weights", "enhance.lut"
+PATHS = "mask.path", "mask.white", "mask.checkpoint", "mask.painted", "inpaint.models", "refine.weights", "enhance.lut"
 VIDEO_TYPES = [".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mts", ".m2ts", ".ts", ".mxf"]
 NO_PROJECT = "Open a video first, under Source & mask."
 CONTROLS = "controls"
 """Among the inputs or outputs of an event: every knob's control, in the form's order."""
+SEEN = "seen"
+"""Among the inputs of an event: the version that every part of the page showed last."""
 
 
 def nothing(*_: Any) -> None:
@@ -58,6 +61,7 @@ class Page:
     def __init__(self, spaces: Workspaces, access: Access, form: Form, host: Host) -> None:
         self.spaces, self.access, self.form, self.host = spaces, access, form, host
         self._parts: dict[str, Any] = {}
+        self._seen: list[str] = []
 
     def __setitem__(self, name: str, component: Any) -> None:
         component.do_not_save_to_config = True  # the WebUI would store its value as a default
@@ -89,6 +93,34 @@ class Page:
         given, filled = self._named(inputs), self._named(outputs)
         on(event, guarded(len(filled), work, quiet), given, [*filled, self["message"]], js)
 
+    def bind_echoed(
+        self, event: Any, work: Callable[..., Any], inputs: Sequence[str], outputs: Sequence[str], js: str, quiet: bool
+    ) -> None:
+        """`bind`, with the first input's value (up to a |) put into the first output when the work is done, well or not."""
+        filled = self._named(outputs)
+        answer = guarded(len(filled) - 1, work, quiet)
+        on(
+            event, lambda first, *given: (first.partition("|")[0], *answer(first, *given)), self._named(inputs),
+            [*filled, self["message"]], js,
+        )  # fmt: skip
+
+    def bind_show(self, show: Callable[..., Any], inputs: Sequence[str], outputs: Sequence[str]) -> None:
+        """Call `show` whenever `version` changes. What it showed last is kept, as gradio 3 drops an event while the one before
+        it is under way."""
+        name = f"seen_{len(self._seen)}"
+        self._seen.append(name)
+        with gr.Row(elem_classes="vidpaint-hidden"):
+            self[name] = gr.Textbox("", label=f"vidpaint {name}", elem_id=f"vidpaint_{name}")
+        count = len(self._named(outputs))
+
+        def missed(version: str, seen: str, *given: Any) -> Any:
+            same = version.rstrip(AGAIN) == seen.rstrip(AGAIN) != ""  # another part missed it
+            return tuple(update() for _ in range(count)) if same else show(*given)
+
+        self.bind_echoed(
+            self["version"].change, missed, ["version", name, "project", *inputs], [name, *outputs], "", True
+        )
+
     def bind_run(self, name: str, until: str) -> None:
         """Have a button start the work up to a stage."""
         self.bind(self[name].click, lambda title, *given: self.run(title, until, *given), ["project", CONTROLS])
@@ -96,7 +128,8 @@ class Page:
     def _named(self, names: Sequence[str]) -> list[Any]:
         found = []
         for name in names:
-            found += self.form.controls.values() if name == CONTROLS else [self[name]]
+            several = {CONTROLS: self.form.controls.values(), SEEN: map(self._parts.__getitem__, self._seen)}
+            found += several.get(name) or [self[name]]
         return found
 
     def run(self, id: str, until: str, *given: Any, only: int | None = None, preview: bool = False) -> tuple[()]:
@@ -143,7 +176,7 @@ class Tab:
 
     def bind_show(self, show: Callable[..., Any], inputs: Sequence[str], outputs: Sequence[str]) -> None:
         """Have `show` fill components with what the project's files say, whenever those have changed."""
-        self.page.bind(self.page["version"].change, show, ["project", *inputs], outputs, quiet=True)
+        self.page.bind_show(show, inputs, outputs)
 
     def bind_command(
         self, name: str, obey: Callable[..., Any], inputs: Sequence[str], outputs: Sequence[str], js: str = "",
@@ -156,7 +189,8 @@ class Tab:
         given = ["command", "project", *inputs]
         # gradio 3 also hands the outputs' values to the script, after the inputs'.
         js = js or f"(...given) => [window.vidpaintPage.command, ...given.slice(1, {len(given)})]"
-        page.bind(page[f"send_{name}"].click, obey, given, outputs, js=js, quiet=quiet)
+        work = lambda command, *rest: obey(command.partition("|")[2], *rest)  # noqa: E731  # before it is its number
+        page.bind_echoed(page[f"send_{name}"].click, work, given, ["heard", *outputs], js, quiet)
 
 
 def guarded(outputs: int, work: Callable[..., Any], quiet: bool = False) -> Callable[..., Any]:
@@ -184,11 +218,11 @@ def guarded(outputs: int, work: Callable[..., Any], quiet: bool = False) -> Call
     return handler
 
 
-def facts(space: Workspace) -> viewing.Facts:
+def facts(folder: Path) -> viewing.Facts:
     """What is known of a project's video. Raises SettingsError while it is still being read."""
-    if not viewing.was_read(space.project):
+    if not viewing.was_read(folder):
         raise SettingsError("The video is still being read: wait a moment.")
-    return _facts(space.project, (space.project / "frames.csv").stat().st_mtime_ns)
+    return _facts(folder, (folder / "frames.csv").stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=16)

@@ -45,7 +45,7 @@ def obey(space: Workspace, command: str, shown: int) -> int:
     if not asked:
         raise ProjectError("The page asked for something it does not know: reload it.")
     verb, key, number = asked[1], int(asked[2] or -1), int(asked[3] or 0)
-    project = Folder(space.project)
+    project = Folder(space.work)
     if verb == "choose":
         selection.choose(project, key, number)
     elif verb == "redo":
@@ -92,7 +92,7 @@ def _shown(pictures: Pictures, pick: Picks) -> Iterator[Picture]:
 
 def _files(pictures: Pictures, key: int) -> list[Picture]:
     """The part of a keyframe that is painted and what may change in it, for other programs; nothing while they are not known."""
-    folder, project = pictures.space.project, Folder(pictures.space.project)
+    folder, project = pictures.space.work, Folder(pictures.space.work)
     try:
         crop, info = viewing.crop(folder, key), viewing.source_info(folder)
     except (OSError, VidpaintError):
@@ -129,7 +129,7 @@ def _standing(picks: Sequence[Picks], at: int) -> str:
 
 def _doubtful(pictures: Pictures, picks: Sequence[Picks], at: int) -> str:
     """The keyframes that the ranking flags, and a button that has all of them painted again."""
-    keys = set(selection.flagged(Folder(pictures.space.project), _ranks(pictures)))
+    keys = set(selection.flagged(Folder(pictures.space.work), _ranks(pictures)))
     again = '<button data-vidpaint="select:repaint_flagged" title="New candidates with new seeds for all of these">↻ all again</button>'
     title = "Doubtful by the ranking, even the best candidate:"
     return _jumps(title, [pick for pick in picks if pick.group.key in keys], picks, at, again)
@@ -185,7 +185,7 @@ def _opened(pictures: Pictures, picks: Sequence[Picks], at: int, img2img: bool) 
 
 
 def _label(pictures: Pictures, key: int, number: int) -> Label:
-    return read_label(pictures.space.project / candidate_file(key, number))
+    return read_label(pictures.space.work / candidate_file(key, number))
 
 
 def _cell(pictures: Pictures, pick: Picks, number: int, label: Label, shown: int) -> str:
@@ -207,8 +207,8 @@ def _cell(pictures: Pictures, pick: Picks, number: int, label: Label, shown: int
 
 
 def _ranks(pictures: Pictures) -> dict[int, dict[int, Rank]]:
-    file = pictures.space.project / RANKS
-    return _read_ranks(pictures.space.project, file.stat().st_mtime_ns if file.exists() else 0)
+    file = pictures.space.work / RANKS
+    return _read_ranks(pictures.space.work, file.stat().st_mtime_ns if file.exists() else 0)
 
 
 @lru_cache(maxsize=4)
@@ -252,7 +252,7 @@ def _parameters(pick: Picks, present: Sequence[int], labels: dict[int, Label]) -
 def _earlier(pictures: Pictures, pick: Picks, labels: dict[int, Label]) -> str:
     """Candidates of other rounds that still show all of the region, the newest first, folded away unless one of them is in force."""
     try:
-        fits = partial(viewing.shows_region, pictures.space.project, pick.group.key)
+        fits = partial(viewing.shows_region, pictures.space.work, pick.group.key)
         fitting = [number for number in reversed(pick.earlier) if fits(labels[number].box)]
     except (OSError, VidpaintError):
         return ""

@@ -41,20 +41,20 @@ class Pictures:
 
     def keyframe(self, key: int) -> Picture:
         """A keyframe's thumbnail."""
-        folder = self.space.project
+        folder = self.space.work
         return Picture(
             f"key-{key:06d}", folder / keyframe_file(key),
-            lambda: encode_jpeg(viewing.keyframe(folder, key, viewing.rotation(folder), SMALL)),
+            lambda: encode_jpeg(viewing.keyframe(folder, key, SMALL)),
         )  # fmt: skip
 
     def original(self, key: int, like: int | None) -> Picture:
         """The part of a keyframe that candidate `like` shows."""
-        folder = self.space.project
+        folder = self.space.work
         made_from = folder / (keyframe_file(key) if like is None else candidate_file(key, like))
         return Picture(f"crop-{key:06d}", made_from, lambda: encode_jpeg(viewing.original(folder, key, LARGE)))
 
     def candidate(self, key: int, number: int) -> Picture:
-        folder = self.space.project
+        folder = self.space.work
         return Picture(
             f"candidate-{key:06d}-{number:02d}", folder / candidate_file(key, number),
             lambda: encode_jpeg(viewing.candidate(folder, key, number, LARGE)),

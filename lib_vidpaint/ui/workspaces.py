@@ -1,6 +1,7 @@
 """The folders behind the page. Each project has one below the root, under a name that we made up:
 
-<root>/<id>/project/   the project       <root>/<id>/input/    what was uploaded
+<root>/<id>/project/   the project, with one in it where the input is prepared (`preparing.py`)
+<root>/<id>/input/     what was uploaded
 <root>/<id>/served/    flat; the only folder a browser may read: small pictures, and hard links to videos
 """
 
@@ -12,19 +13,24 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
-from ..atomic import RESERVED, write_bytes
+from ..atomic import PART, RESERVED, write_bytes
 from ..errors import ProjectError, SettingsError
 from ..model import Frame
 from ..pictures import encode_jpeg
+from ..preparing import worked_on
 
 ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{8}")
 SHOWN = re.compile(r".* · (\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d) · ([0-9a-f]{8})", re.DOTALL)
 UPLOADED = "uploaded: "
 TITLE = "title.txt"
 NEWEST_FRAMES = 48
+_making = tuple(Lock() for _ in range(64))
+"""One of them is held while a file in served/ is made: several parts of the page ask for the same at once when a job ends."""
 
 
 class Gone(ProjectError):
@@ -69,6 +75,11 @@ class Workspace:
     @property
     def project(self) -> Path:
         return self.folder / "project"
+
+    @property
+    def work(self) -> Path:
+        """The project in which frames are painted and rendered: another one where the input is prepared first."""
+        return worked_on(self.project)
 
     @property
     def served(self) -> Path:
@@ -119,11 +130,12 @@ class Workspace:
         if file.is_symlink():
             raise ProjectError(f"{file.name} is a link to somewhere else: put the file itself there.")
         target = self._fresh(f"{file.stem}_{file.suffix[1:]}-", f"{_stamp(file)}{file.suffix}")
-        if not target.exists():
-            try:
-                os.link(file, target)
-            except OSError:
-                shutil.copyfile(file, target)
+        with _making[hash(target) % len(_making)]:
+            if not target.exists():
+                try:
+                    os.link(file, target)
+                except OSError:
+                    shutil.copyfile(file, target)
         return target
 
     def picture(self, name: str, made_from: Path, make: Callable[[], Frame]) -> Path:
@@ -133,8 +145,9 @@ class Workspace:
     def made(self, name: str, made_from: Path, suffix: str, make: Callable[[], bytes]) -> Path:
         """A file in served/, made again when the one it shows has changed."""
         target = self._fresh(f"{name}-", f"{_stamp(made_from)}{suffix}")
-        if not target.exists():
-            write_bytes(target, make())
+        with _making[hash(target) % len(_making)]:
+            if not target.exists():
+                write_bytes(target, make())
         return target
 
     def drawn(self, name: str, made_from: Path, suffix: str = ".jpg") -> bool:
@@ -143,8 +156,12 @@ class Workspace:
 
     def prune(self, prefix: str, keep: int = NEWEST_FRAMES) -> None:
         """Leave only the newest pictures of frames that somebody looked at."""
-        found = sorted(self.served.glob(prefix + "*"), key=lambda path: path.stat().st_mtime_ns)
-        for path in found[:-keep]:
+        made: dict[Path, int] = {}
+        for path in self.served.glob(prefix + "*"):
+            if path.suffix != PART:
+                with suppress(FileNotFoundError):  # another view has just made room
+                    made[path] = path.stat().st_mtime_ns
+        for path in sorted(made, key=lambda path: made[path])[:-keep]:
             path.unlink(missing_ok=True)
 
     def _fresh(self, prefix: str, rest: str) -> Path:

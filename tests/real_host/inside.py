@@ -128,6 +128,56 @@ def nested(job: Any) -> list[int]:
         runner.alwayson_scripts.pop()
 
 
+def restored(engine: Any, frame: Any) -> dict[str, Any]:
+    """What the host's own CodeFormer sees of a frame and gives back, with a network that adds 51 levels of red in the place of
+    its weights, and a helper that takes the whole frame for a face."""
+    import cv2
+    import torch
+    from modules import shared
+
+    seen: list[Any] = []
+
+    class Net(torch.nn.Module):
+        def forward(self, face: Any, weight: float, adain: bool) -> Any:
+            seen.append(((face + 1) * 127.5)[0].permute(1, 2, 0).numpy())
+            face[:, 0] += 0.4
+            return (face,)
+
+    class Helper:
+        face_det = face_parse = torch.nn.Identity()
+
+        def clean_all(self) -> None:
+            self.cropped_faces, self.made = [], []
+
+        def read_image(self, picture: Any) -> None:
+            self.size = picture.shape[1::-1]
+            self.cropped_faces = [cv2.resize(picture, (512, 512))]
+
+        def get_face_landmarks_5(self, **options: Any) -> None: ...
+
+        def align_warp_face(self) -> None: ...
+
+        def get_inverse_affine(self, path: None) -> None: ...
+
+        def add_restored_face(self, face: Any) -> None:
+            self.made.append(face)
+
+        def paste_faces_to_input_image(self) -> Any:
+            return cv2.resize(self.made[0], self.size)
+
+    (theirs,) = (one for one in shared.face_restorers if one.name() == "CodeFormer")
+    theirs.net, theirs.__dict__["face_helper"] = Net(), Helper()
+    made = engine.upscale(frame, "CodeFormer", 1.0)
+    theirs.net = None
+    del theirs.__dict__["face_helper"]
+    change = made.astype(int) - frame
+    return {
+        "names": engine.names("face restorer"), "type": str(made.dtype), "shape": [*made.shape],
+        "sees": float(abs(cv2.resize(seen[0], frame.shape[1::-1]) - frame).mean()),
+        "adds": change[frame[..., 0] < 200].mean(axis=0).tolist(),
+    }  # fmt: skip
+
+
 def trial() -> None:
     """Everything that is tried, as the work of one job thread."""
     import numpy as np
@@ -203,6 +253,7 @@ def trial() -> None:
     local += ["Lanczos", "Nearest"]  # the others would be downloaded
     with engine.prepared():
         found["upscaled"] = {name: list(engine.upscale(frame, name, 2.5).shape) for name in local}
+        found["restored"] = restored(engine, np.ascontiguousarray(frame))
     found["options"] = {"before": options, "after": shared.opts.data}
     found["written"] = {name: time for name, time in files().items() if written.get(name) != time}
 

@@ -23,6 +23,8 @@ USED = [
     "scripts:ScriptRunner",
     "scripts:ScriptRunner.process",
     "scripts:ScriptRunner.postprocess_image",
+    "scripts:ScriptRunner.postprocess",
+    "processing:Processed",
     "scripts:ScriptRunner.post_sample",
     "scripts:PostSampleArgs",
     "processing:DecodedSamples",
@@ -144,6 +146,14 @@ def test_nothing_of_the_user_is_changed(found: dict[str, Any]) -> None:
 def test_upscaling_has_the_exact_size(found: dict[str, Any]) -> None:
     assert found["upscaled"]
     assert set(map(tuple, found["upscaled"].values())) == {(152, 232, 3)}
+
+
+def test_its_face_restorers_see_and_give_colours_in_order(found: dict[str, Any]) -> None:
+    faces = found["restored"]
+    assert (faces["type"], faces["shape"]) == ("uint8", [61, 93, 3])
+    assert {"CodeFormer", "GFPGAN"} <= set(faces["names"])
+    assert faces["sees"] < 4
+    assert faces["adds"] == [pytest.approx(51, abs=3), pytest.approx(0, abs=3), pytest.approx(0, abs=3)]
 
 
 def test_names(found: dict[str, Any]) -> None:

@@ -35,7 +35,8 @@ def groups(folder: Path) -> list[dict[str, int]]:
 
 
 def look(page: Any, frame: int, frames: int = 14) -> None:
-    page.locator(".vidpaint-checks").scroll_into_view_if_needed()
+    # The timeline is drawn anew at the end of a job, so it is not held on to.
+    page.evaluate("() => document.querySelector('.vidpaint-checks').scrollIntoView({ block: 'center' })")
     area = page.locator(".vidpaint-checks").bounding_box()
     page.mouse.click(area["x"] + area["width"] * (frame + 0.5) / frames, area["y"] + 20)
 

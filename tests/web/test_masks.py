@@ -99,6 +99,8 @@ def test_clicks_become_prompts_and_dots_and_can_be_taken_back(page: Any) -> None
     drag(page, (0.25, 0.25), (0.4, 0.4), (0.5, 0.75))
     page.wait_for_selector(".vidpaint-frame u")
     assert field(page, "mask_prompts").input_value().startswith("0: +38,31 box 24,16,24,32")
+    page.click("[data-do=gone]")
+    holds(page, "mask_prompts", "0: gone")
     page.click("[data-do=none]")
     holds(page, "mask_prompts", "")
 
@@ -163,6 +165,21 @@ def test_strokes_go_to_the_project_and_into_the_mask(page: Any, folder: Path) ->
     assert (alpha[51, 76], untouched[51, 76]) == (255, 0)
     assert (alpha[22, 29], untouched[22, 29]) == (0, 255)
     says(page, "as taken")
+
+
+def test_a_spread_stroke_is_seen_on_the_next_frame_before_the_run(page: Any) -> None:
+    page.evaluate("vidpaintPage.send('mask:at:1')")
+    says(page, "Frame 1")
+    assert "carried here" not in page.inner_text(STATE)
+    for spread, there in (("2", True), ("0", False)):
+        field(page, "mask_spread").fill(spread)
+        field(page, "mask_spread").press("Tab")
+        page.wait_for_function(
+            f"there => document.querySelector('{STATE}').innerText.includes('carried here') === there",
+            arg=there, timeout=15000,
+        )  # fmt: skip
+    page.evaluate("vidpaintPage.send('mask:at:0')")
+    says(page, "Frame 0")
 
 
 def test_the_last_stroke_is_taken_back_and_the_frame_cleared(page: Any, folder: Path) -> None:

@@ -140,6 +140,47 @@ def test_candidates_are_painted_and_chosen_by_key_and_click(page: Any, folder: P
     assert json.loads(selection.read_text()) == [{"key": key, "candidate": 0}]
 
 
+SLOWED = """() => {
+    const plain = window.fetch;
+    window.milliseconds = 0;
+    window.fetch = async (address, options) => {
+        const answer = await plain(address, options);
+        const { fn_index } = /predict/.test(address) ? JSON.parse(options.body) : {};
+        const { components, dependencies } = window.gradio_config, shows = /^vidpaint_(seen_\\d+|heard)$/;
+        const fills = dependencies[fn_index]?.outputs.map((id) => components.find((one) => one.id === id)?.props.elem_id) ?? [];
+        if (fills.some((id) => shows.test(id))) await new Promise((wake) => setTimeout(wake, window.milliseconds));
+        return answer;
+    };
+}"""
+"""Every answer that shows something comes so many milliseconds later; a poll's does not."""
+
+
+def test_nothing_is_missed_where_answers_are_slow(page: Any, folder: Path) -> None:
+    """gradio drops an event while the one before it is under way."""
+    page.add_init_script(f"({SLOWED})()")
+    page.reload()
+    page.wait_for_function("() => document.querySelector('#vidpaint_loaded :is(textarea, input)')?.value")
+    tab(page, 3)
+    page.wait_for_selector("#vidpaint_tried .vidpaint-tried")
+    page.evaluate("milliseconds = 5000")
+    (project_of(folder) / "selection.json").touch()
+    time.sleep(1.5)  # the poll has seen it, and its views are under way
+    field(page, "inpaint_seed").fill("4711")
+    field(page, "inpaint_seed").press("Tab")
+    press(page, "run_inpaint")
+    page.wait_for_function("() => document.querySelector('#vidpaint_tried').innerText.includes('seed 4711')")
+    page.evaluate("milliseconds = 400")
+    tab(page, 4)
+    page.wait_for_selector(".vidpaint-taken[data-number='1']")
+    for key in "2d12":
+        page.keyboard.press(key)
+    page.wait_for_selector(".vidpaint-taken[data-number='2']")
+    for _ in "2d12":
+        page.keyboard.press("u")
+    page.wait_for_selector(".vidpaint-taken[data-number='1']")
+    page.evaluate("milliseconds = 0")
+
+
 def test_frames_of_the_edit_are_seen_before_it_is_rendered(page: Any, folder: Path) -> None:
     tab(page, 5)
     page.wait_for_selector("#vidpaint_compare .vidpaint-compare")

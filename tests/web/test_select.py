@@ -228,6 +228,7 @@ def test_a_picture_of_ones_own_becomes_the_chosen_candidate(page: Any, folder: P
 def test_one_that_does_not_fit_is_refused(data: bytes, words: str, page: Any, folder: Path) -> None:
     before = selection(folder)
     page.evaluate("vidpaintPage.send('select:strip:0')")
+    time.sleep(1)  # it is answered: its success clears the message line
     page.wait_for_selector("#vidpaint_message .vidpaint-error", state="detached")
     clear = page.locator("#vidpaint_own button[aria-label*='emove'], #vidpaint_own button[aria-label*='lear']")
     if clear.count():

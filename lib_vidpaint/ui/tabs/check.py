@@ -53,10 +53,10 @@ class Check(Tab):
             return self._timeline(found, number), played, update(value=number), *nothing[:2]
         values: dict[str, Any] = {}
         if verb == "add":
-            values = viewing.toggled(space.project, number, dict(zip(BY_HAND, (add or "", remove or ""))))
+            values = viewing.toggled(space.work, number, dict(zip(BY_HAND, (add or "", remove or ""))))
         else:
             {"accept": selection.accept, "redo": selection.redo, "drop": selection.drop}[verb](
-                Folder(space.project), number
+                Folder(space.work), number
             )
         jobs.start(space.project, values, until="validate")
         by_hand = (update(value=values[path]) if values else update() for path in BY_HAND)
@@ -66,8 +66,8 @@ class Check(Tab):
         return checks.jumps(found) + checks.timeline(found, at)
 
     def _found(self, space: Workspace) -> checking.Checked | None:
-        return checking.checked(space.project) if viewing.was_read(space.project) else None
+        return checking.checked(space.work) if viewing.was_read(space.work) else None
 
     def _video(self, space: Workspace) -> str:
-        file: Path = space.project / VIDEO
+        file: Path = space.work / VIDEO
         return url(space.publish(file)) if file.exists() else ""

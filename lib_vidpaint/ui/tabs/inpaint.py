@@ -33,11 +33,17 @@ SHARED_ROWS = (
     ("inpaint.same_seed",), ("inpaint.order", "inpaint.shown"), ("inpaint.carry",), ("inpaint.sheet", "inpaint.match"),
     ("inpaint.reference", "inpaint.reference_weight"), ("inpaint.interrogate", "inpaint.interrogate_each"),
 )  # fmt: skip
+MACHINE_ROWS = (("inpaint.models",), ("inpaint.device", "inpaint.precision", "inpaint.memory"))
 DICE, RECYCLE, REFRESH = "\U0001f3b2", "\u267b\ufe0f", "\U0001f504"
 BUILTIN = (
     "The built-in engine removes what the mask covers, without a model or prompt. Each candidate fills the hole in "
     "another way; you choose among them under Select."
 )
+MODELS = {
+    "builtin": "",
+    "diffusers": "Models, and what computes",
+    "webui": "Checkpoint, VAE, refiner, scripts",
+}
 GENERATE = (
     "Generate paints Batch count × Batch size candidates for every keyframe; what was painted with the same values is "
     "kept. Trying one keyframe first shows what the values do before all of them are painted."
@@ -63,7 +69,7 @@ class InpaintTab(Tab):
                 page.button("try_one", "Try one keyframe")
                 if diffusion:
                     page.button("preview_all", "Preview every keyframe")
-                if diffusion:
+                if page.host.engine == "webui":
                     self._named("inpaint.styles")
                 gr.HTML(fragments.note(GENERATE))
         with gr.Row(equal_height=False):
@@ -76,8 +82,9 @@ class InpaintTab(Tab):
                 self._rows(CROP_ROWS)
                 with gr.Accordion("What keyframes share, so that they look alike", open=False, visible=diffusion):
                     self._rows(SHARED_ROWS)
-                with gr.Accordion("Checkpoint, VAE, refiner, scripts", open=False, visible=diffusion):
-                    if diffusion:
+                with gr.Accordion(MODELS[page.host.engine], open=page.host.engine == "diffusers", visible=diffusion):
+                    self._rows(MACHINE_ROWS)
+                    if page.host.engine == "webui":
                         self._named("inpaint.checkpoint")
                         self._named("inpaint.vae")
                     form.add("inpaint")
@@ -109,6 +116,7 @@ class InpaintTab(Tab):
         page.bind(page["recycle"].click, self.recycle, ["project", "shown"], ["inpaint.seed"])
         if page.host.engine != "builtin":
             page.bind(page["preview_all"].click, self.preview, ["project", CONTROLS])
+        if page.host.engine == "webui":
             for path in ("inpaint.styles", "inpaint.checkpoint", "inpaint.vae"):
                 page.bind(page[_refresher(path)].click, self.refresh, [], list(NAMED))
         self.bind_show(self.show, ["shown"], ["tried"])
@@ -145,7 +153,7 @@ class InpaintTab(Tab):
         found = on_view(space, shown) if space else None
         if not (space and found):
             return fragments.note(NOTHING) + (previews(space, True) if space else "")
-        key, folder = found.group.key, space.project
+        key, folder = found.group.key, space.work
         before = space.picture(
             f"crop-{key:06d}", folder / candidate_file(key, found.candidates[0]),
             lambda: viewing.original(folder, key, LARGE),
@@ -169,15 +177,15 @@ def _refresher(path: str) -> str:
 
 def on_view(space: Workspace, shown: str) -> Picks | None:
     """The keyframe that is on view under Select, else the first one with candidates; None while there is none."""
-    if not (space.project / "groups.json").exists() or not viewing.was_read(space.project):
+    if not (space.work / "groups.json").exists() or not viewing.was_read(space.work):
         return None
-    painted = [pick for pick in viewing.gallery(space.project) if pick.candidates]
+    painted = [pick for pick in viewing.gallery(space.work) if pick.candidates]
     return next((pick for pick in painted if pick.group.key == _key(shown)), painted[0] if painted else None)
 
 
 def previews(space: Workspace, opened: bool) -> str:
     """The previews of the first keyframes, to look at: they are no candidates, so nothing can be chosen."""
-    files = sorted((space.project / "previews").glob("[0-9]*.png"))
+    files = sorted((space.work / "previews").glob("[0-9]*.png"))
     cells = []
     for file in files[:PREVIEWED]:
         made = space.picture(f"preview-{file.stem}", file, lambda file=file: viewing.small_picture(file, SMALL))
@@ -187,6 +195,6 @@ def previews(space: Workspace, opened: bool) -> str:
 
 def seed_of(space: Workspace, key: int, index: int) -> int:
     """The seed that a candidate's PNG names; 0 when a person's program left it out."""
-    with Image.open(space.project / candidate_file(key, index)) as picture:
+    with Image.open(space.work / candidate_file(key, index)) as picture:
         found = re.search(r"\bSeed: (\d+)", str(picture.info.get("parameters", "")))
     return int(found[1]) if found else 0

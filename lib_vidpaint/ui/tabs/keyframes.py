@@ -65,10 +65,10 @@ class KeyframesTab(Tab):
         space = self.page.space(id)
         if not _chosen(space):
             return fragments.note("No keyframes yet: press Find keyframes."), *nothing
-        frames = facts(space).frames
+        frames = facts(space.work).frames
         at = int(min(max(at or 0, 0), frames - 1))
         slider = update(maximum=frames - 1, value=at)
-        plan = scores.plan(viewing.remaining(space.project))
+        plan = scores.plan(viewing.remaining(space.work))
         return plan, _plot(space, at), slider, _spot(space, at), *_thumbs(space, _page(turned))
 
     def look(self, id: str, at: float) -> tuple[str, str]:
@@ -78,7 +78,7 @@ class KeyframesTab(Tab):
         space = self.page.space(id)
         if not _chosen(space):
             return "", ""
-        at = int(min(max(at or 0, 0), facts(space).frames - 1))
+        at = int(min(max(at or 0, 0), facts(space.work).frames - 1))
         return _plot(space, at), _spot(space, at)
 
     def obey(self, command: str, id: str, at: float, turned: str, add: str, remove: str) -> tuple[Any, ...]:
@@ -92,14 +92,14 @@ class KeyframesTab(Tab):
             return update(value=number), *[update()] * 4
         if verb == "page":
             return update(), *_thumbs(space, number), update(), update()
-        values = viewing.toggled(space.project, number, dict(zip(BY_HAND, (add or "", remove or ""))))
+        values = viewing.toggled(space.work, number, dict(zip(BY_HAND, (add or "", remove or ""))))
         jobs.start(space.project, values, until="keyframes")
         return update(value=number), update(), update(), *(update(value=values[path]) for path in BY_HAND)
 
 
 def _chosen(space: Workspace) -> bool:
     """Whether keyframes were found."""
-    return all((space.project / file).exists() for file in FILES)
+    return all((space.work / file).exists() for file in FILES)
 
 
 def _page(turned: str) -> int:
@@ -116,7 +116,7 @@ class Found:
 
 
 def _found(space: Workspace) -> Found:
-    return _read(space.project, *((space.project / file).stat().st_mtime_ns for file in FILES))
+    return _read(space.work, *((space.work / file).stat().st_mtime_ns for file in FILES))
 
 
 @lru_cache(maxsize=4)
@@ -132,9 +132,7 @@ def _plot(space: Workspace, at: int) -> str:
 
 def _spot(space: Workspace, at: int) -> str:
     groups = _found(space).groups
-    picture = space.picture(
-        f"look-{at:06d}", space.project / "frames.csv", lambda: viewing.source_frame(space.project, at)
-    )
+    picture = space.picture(f"look-{at:06d}", space.work / "frames.csv", lambda: viewing.source_frame(space.work, at))
     space.prune("look-")
     return scores.spot(url(picture), at, next((group for group in groups if group.start <= at < group.stop), None))
 
@@ -142,7 +140,7 @@ def _spot(space: Workspace, at: int) -> str:
 def _thumbs(space: Workspace, page: int) -> tuple[str, str]:
     """The page of thumbnails, and its number as text."""
     groups = _found(space).groups
-    settings, pictures = viewing.look(space.project).settings.keyframes, Pictures(space)
+    settings, pictures = viewing.look(space.work).settings.keyframes, Pictures(space)
     pages = max(1, -(-len(groups) // THUMBS))
     page = min(page, pages - 1)
     pictures.make(pictures.keyframe(group.key) for group in groups[page * THUMBS : (page + 1) * THUMBS])

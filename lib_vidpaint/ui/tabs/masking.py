@@ -122,10 +122,12 @@ class MaskPart(Tab):
         space = self.page.space(id)
         if not viewing.was_read(space.project):
             return update(), "", "", ""
-        frames = facts(space).frames
-        index = int(min(max(index or 0, 0), frames - 1))
+        frames = facts(space.project).frames
+        before, index = index, int(min(max(index or 0, 0), frames - 1))
         view = self._view(space, index, way, given, 0)
-        return update(maximum=frames - 1, value=index), *view, doubts(space)
+        # This may come late, after somebody went to another frame: it must not take them back.
+        slider = update(maximum=frames - 1) if before == index else update(maximum=frames - 1, value=index)
+        return slider, *view, doubts(space)
 
     def look(self, id: str, index: float, way: str, *given: Any) -> tuple[str, str]:
         """One frame with what may change in it."""
@@ -193,6 +195,8 @@ class MaskPart(Tab):
             return {"mask.key": mask_view.colour_at(space.project, at, x, y)}, at
         if verb == "also":
             return {"also": " also" not in way, **({"mask.path": ""} if " also" in way else {})}, at
+        if verb == "gone":
+            return {"mask.prompts": clicks.gone_from(prompts, at)}, at
         if verb in ("back", "none"):
             return {"mask.prompts": clicks.without_last(prompts, at) if verb == "back" else ""}, at
         if verb in ("undo", "clear"):
@@ -204,7 +208,7 @@ class MaskPart(Tab):
         return {}, at
 
     def _frame(self, space: Workspace, index: float | None, exactly: bool = False) -> int:
-        frames, at = facts(space).frames, int(index or 0)
+        frames, at = facts(space.project).frames, int(index or 0)
         if exactly and not 0 <= at < frames:
             raise SettingsError(f"There is no frame {at}: the video has frames 0 to {frames - 1}.")
         return min(max(at, 0), frames - 1)
@@ -223,7 +227,7 @@ class MaskPart(Tab):
         try:
             settings = self._asked(space, values)
             make = partial(look, space, index, settings, (space.id, index, _found_by(settings)) in self._tried)
-            key = index, settings, stamps(space, index), make.args[3]
+            key = index, settings, stamps(space), make.args[3]
             seen = self._previews.ask(space.id, key, make, seconds) if seconds else self._previews.ready(space.id, key)
             wanted = seen is None
         except VidpaintError as error:
@@ -237,7 +241,7 @@ class MaskPart(Tab):
             )
         seen = seen or quick(space, index, str(values["mask.path"] or "") if values["mask.how"] == "given" else "")
         way, pointed = way.split()[0], mask_editor.MARKING.get(way.split()[0]) == "point"
-        found, strokes = facts(space), canvas(viewing.source_info(space.project))
+        found, strokes = facts(space.project), canvas(viewing.source_info(space.project))
         layers = url(seen.base), url(seen.layer) if seen.layer else ""
         marks = clicks.clicks(prompts, index) if pointed else []
         shown = mask_editor.frame(layers, (found.width, found.height), strokes, index, way, marks)
@@ -279,7 +283,7 @@ def _found_by(settings: MaskSettings) -> tuple[Any, ...]:
 
 def _inside(space: Workspace, what: str) -> list[int]:
     """The numbers of a mark. Raises SettingsError for one outside the picture."""
-    numbers, found = [int(number) for number in re.findall(r"\d+", what)], facts(space)
+    numbers, found = [int(number) for number in re.findall(r"\d+", what)], facts(space.project)
     x, y, width, height = (*numbers, 1, 1)[:4]
     if x + width > found.width or y + height > found.height or not (width and height):
         raise SettingsError(f"That lies outside the picture, which is {found.width}x{found.height}.")

@@ -93,9 +93,9 @@ class ResultTab(Tab):
         if not id:
             return "", update(), "", "", ""
         space = self.page.space(id)
-        if not viewing.was_read(space.project):
+        if not viewing.was_read(space.work):
             return "", update(), "", "", ""
-        frames = facts(space).frames
+        frames = facts(space.work).frames
         index = int(min(index or 0, frames - 1))
         slider = update(maximum=frames - 1, value=index)
         try:
@@ -113,10 +113,10 @@ class ResultTab(Tab):
             return ""
         space, index = self.page.space(id), int(index or 0)
         job, values = jobs.of(space.project), self._values(id, loaded, given)
-        rendered = all((space.project / file).exists() for file in ("patches.json", "render.json"))
+        rendered = all((space.work / file).exists() for file in ("patches.json", "render.json"))
         if rendered and ((job and job.running) or not _due(space, job, values)):
             return self._pictures(space, index)
-        if not previewing.possible(space.project):
+        if not previewing.possible(space.work):
             return fragments.note(NOTHING)
         carried = tuple((path, value) for path, value in values.items() if path.startswith(CARRIED))
         shown = self._previews.ask(
@@ -127,15 +127,15 @@ class ResultTab(Tab):
     def preview(self, id: str, index: float, loaded: str, *given: Any) -> str:
         """A player with a second before and a second after the frame, at half the size."""
         space, at = self.page.space(id), int(index or 0)
-        if not previewing.possible(space.project):
+        if not previewing.possible(space.work):
             raise SettingsError("There is nothing to preview yet: paint candidates first.")
         carried = tuple(
             (path, value) for path, value in self._values(id, loaded, given).items() if path.startswith(CARRIED)
         )
-        second = max(1, round(facts(space).info.fps))
-        frames, made = range(max(0, at - second), at + second), space.project / PREVIEW_FILE
-        preview_video(space.project, made, frames, carried)
-        last = min(frames.stop, facts(space).frames) - 1
+        second = max(1, round(facts(space.work).info.fps))
+        frames, made = range(max(0, at - second), at + second), space.work / PREVIEW_FILE
+        preview_video(space.work, made, frames, carried)
+        last = min(frames.stop, facts(space.work).frames) - 1
         return fragments.video(
             url(space.publish(made)), f"Preview of frames {frames.start} to {last}, at half the size"
         )
@@ -145,18 +145,18 @@ class ResultTab(Tab):
         return self.page.values(id, given) if loaded == id else {}
 
     def _pictures(self, space: Workspace, index: int) -> str:
-        later = [space.project / name for name in ("enhanced.json", "filled.json", "patches.json")]
+        later = [space.work / name for name in ("enhanced.json", "filled.json", "patches.json")]
         made_from = next(file for file in later if file.exists())
-        return _compared(space, index, "", made_from, lambda: viewing.before_after(space.project, index))
+        return _compared(space, index, "", made_from, lambda: viewing.before_after(space.work, index))
 
     def _preview(self, space: Workspace, index: int, carried: previewing.Values) -> str:
         number = f"p{digest(repr(carried))[:8]}-"
-        made_from = space.project / LEDGER
-        pair = _compared(space, index, number, made_from, lambda: previewing.preview(space.project, index, carried))
+        made_from = space.work / LEDGER
+        pair = _compared(space, index, number, made_from, lambda: previewing.preview(space.work, index, carried))
         return pair + fragments.note(PREVIEW)
 
     def _videos(self, space: Workspace) -> str:
-        folder = space.project
+        folder = space.work
         if not (folder / "render.json").exists():
             return ""
         made = [
@@ -171,15 +171,15 @@ class ResultTab(Tab):
 
     def _files(self, space: Workspace) -> str:
         links = [
-            (name, url(space.publish(space.project / "package" / name)), size)
-            for name, size in viewing.sizes_of(space.project).items()
+            (name, url(space.publish(space.work / "package" / name)), size)
+            for name, size in viewing.sizes_of(space.work).items()
             if not name.startswith(".")
         ]
-        return fragments.files(links, "" if self.page.access.reachable else str(space.project / "package"))
+        return fragments.files(links, "" if self.page.access.reachable else str(space.work / "package"))
 
     def open_folder(self, id: str) -> tuple[()]:
         """Show the results in the computer's own file manager."""
-        folder = self.page.space(id).project
+        folder = self.page.space(id).work
         if self.page.access.reachable:
             raise SettingsError("Others can reach this page, so it opens no windows on this computer.")
         if sys.platform == "win32":
@@ -200,9 +200,9 @@ def _compared(
     """Both pictures over each other; `number` tells ways to make the second one apart."""
     pair = cache(make)
     sides = []
-    for side, name, file in ((0, "before", space.project / FRAMES), (1, "after", made_from)):
+    for side, name, file in ((0, "before", space.work / FRAMES), (1, "after", made_from)):
         name = f"{name}-{index:06d}-{number if side else ''}".rstrip("-")
         sides.append(space.picture(name, file, lambda side=side: viewing.reduced(pair()[side], viewing.WIDEST)))
         space.prune(name.partition("-")[0] + "-")
-    found = facts(space)
+    found = facts(space.work)
     return fragments.compare(url(sides[0]), url(sides[1]), index, found.width, found.height)

@@ -48,7 +48,7 @@ class Retouch:
     def give_out(self, id: str, index: float) -> str:
         """The frame as it stands, to paint on; its file lies in retouched/."""
         space, at = self.page.space(id), int(index or 0)
-        (path,) = session.retouch(space.project, [at])
+        (path,) = session.retouch(space.work, [at])
         where = "" if self.page.access.reachable else f" Or change {path} in any program."
         return self._shown(space, at, f"Paint over what should vanish, then press Heal.{where}")
 
@@ -58,7 +58,7 @@ class Retouch:
         if not asked:
             raise SettingsError("The page asked for something it does not know: reload it.")
         space, at = self.page.space(id), int(asked[1])
-        session.heal(space.project, at, stroke(command[asked.end() :], viewing.source_info(space.project)))
+        session.heal(space.work, at, stroke(command[asked.end() :], viewing.source_info(space.work)))
         return self._shown(space, at, DONE)
 
     def take(self, id: str, index: float, upload: Any) -> tuple[Any, Any]:
@@ -70,7 +70,7 @@ class Retouch:
             data = uploaded(upload).read_bytes()
         except ValueError:
             raise SettingsError("The upload did not arrive: try again.") from None
-        (path,) = session.retouch(space.project, [at])
+        (path,) = session.retouch(space.work, [at])
         opened(data, "the uploaded picture", self._picture(space, at))
         write_bytes(path, data)
         return self._shown(space, at, "Taken. Press Render: it takes the retouched frame into the result."), update(
@@ -79,18 +79,18 @@ class Retouch:
 
     def forget(self, id: str, index: float) -> str:
         """The frame without its retouching."""
-        session.unretouch(self.page.space(id).project, int(index or 0))
+        session.unretouch(self.page.space(id).work, int(index or 0))
         return fragments.note("The retouching of this frame is gone; the next Render leaves it out.")
 
     def _picture(self, space: Workspace, index: int) -> Any:
         file = retouched_file(index)
-        return decode_picture((space.project / file).read_bytes(), file)
+        return decode_picture((space.work / file).read_bytes(), file)
 
     def _shown(self, space: Workspace, index: int, text: str) -> str:
-        file = space.project / retouched_file(index)
+        file = space.work / retouched_file(index)
         made = space.picture(
             f"retouched-{index:06d}", file, lambda: viewing.reduced(self._picture(space, index), viewing.WIDEST)
         )
         space.prune("retouched-")
-        found, size = facts(space), canvas(viewing.source_info(space.project))
+        found, size = facts(space.work), canvas(viewing.source_info(space.work))
         return fragments.healing(url(made), index, size, found.width, found.height) + fragments.note(text)

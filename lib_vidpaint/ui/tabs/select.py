@@ -105,7 +105,7 @@ class SelectTab(Tab):
         if not id:
             return "", *[update()] * (len(VIEW) - 1)
         space = self.page.space(id)
-        if not viewing.was_read(space.project):
+        if not viewing.was_read(space.work):
             return "", *[update()] * (len(VIEW) - 1)
         return self._view(space, _number(shown), filled)
 
@@ -122,9 +122,9 @@ class SelectTab(Tab):
     def again(self, id: str, shown: str, *given: Any) -> tuple[Any, ...]:
         """Have the keyframe on view painted again with what differs from the settings."""
         space = self.page.space(id)
-        settings, key = viewing.look(space.project).settings.inpaint, self._key(space, shown)
+        settings, key = viewing.look(space.work).settings.inpaint, self._key(space, shown)
         paint = _repaint(settings, dict(zip(AGAIN, given, strict=True)))
-        selection.redo(Folder(space.project), key, paint)
+        selection.redo(Folder(space.work), key, paint)
         return self._view(space, key, f"{space.id}:{key}")
 
     def give(self, id: str, shown: str, upload: Any) -> tuple[Any, ...]:
@@ -132,7 +132,7 @@ class SelectTab(Tab):
         if not upload:
             return (*[update()] * len(VIEW), update())
         space = self.page.space(id)
-        folder, key = space.project, self._key(space, shown)
+        folder, key = space.work, self._key(space, shown)
         try:
             file = uploaded(upload)
         except ValueError:
@@ -158,7 +158,7 @@ class SelectTab(Tab):
         return self._view(space, key, f"{space.id}:{key}")
 
     def _paint(self, space: Workspace) -> None:
-        how = viewing.look(space.project).settings.select.how
+        how = viewing.look(space.work).settings.select.how
         jobs.start(space.project, {}, until="select" if how == "auto" else "inpaint")
 
     def _key(self, space: Workspace, shown: str) -> int:
@@ -178,14 +178,14 @@ class SelectTab(Tab):
         now = f"{space.id}:{pick.group.key}"
         if now == filled:
             return gallery, str(pick.group.key), *[update()] * (len(VIEW) - 2)
-        asked = painted_with(viewing.look(space.project).settings.inpaint, pick.paint)
+        asked = painted_with(viewing.look(space.work).settings.inpaint, pick.paint)
         values = [get(asked, name) for name in AGAIN[:3]]
         return gallery, str(pick.group.key), now, *(update(value=value) for value in (*values, ""))
 
 
 def _picks(space: Workspace) -> list[Picks]:
     """All keyframes; none before they were found."""
-    return viewing.gallery(space.project) if (space.project / "groups.json").exists() else []
+    return viewing.gallery(space.work) if (space.work / "groups.json").exists() else []
 
 
 def _repaint(settings: InpaintSettings, given: dict[str, Any]) -> Repaint:

@@ -51,6 +51,8 @@ class SourceTab(Tab):
                 self.mask.build_panel()
             with gr.Column(scale=3, min_width=320):
                 self.mask.build_frame()
+        with gr.Accordion("Enlarge the input or give it more frames first", open=False, elem_id="vidpaint_prepare"):
+            page.form.add("prepare")
 
     def bind(self) -> None:
         page = self.page
@@ -96,6 +98,6 @@ class SourceTab(Tab):
         space = self.page.space(id)
         if not viewing.was_read(space.project):
             return "", update()
-        found = facts(space)
+        found = facts(space.project)
         length = f"{found.frames} frames, {fragments.clock(found.seconds)}"
         return fragments.source(found), update(label=f"Video: {found.name}, {found.width} x {found.height}, {length}")

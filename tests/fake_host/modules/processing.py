@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -88,6 +87,12 @@ class StableDiffusionProcessingImg2Img(StableDiffusionProcessing):
         self.override_settings = self.override_settings or {}
 
 
+class Processed:
+    def __init__(self, p: Any, images_list: list[Any], infotexts: list[str] | None = None) -> None:
+        self.images, self.infotexts, self.index_of_first_image = images_list, infotexts or [], 0
+        self.all_seeds = p.all_seeds
+
+
 def process_images(p: Any) -> Any:
     """Puts back only those overridden options that it had a value of, and paints on with what it does not know."""
     p.scripts.before_process(p)
@@ -142,9 +147,9 @@ def process_images_inner(p: Any) -> Any:
             infotexts.append(
                 f"{shown}\nSteps: {p.steps}, Sampler: {p.sampler_name}, Seed: {seed}, Size: {p.width}x{p.height}"
             )
-    return SimpleNamespace(
-        images=images, infotexts=infotexts or ["nothing"], index_of_first_image=0, all_seeds=p.all_seeds
-    )
+    done = Processed(p, images, infotexts=infotexts or ["nothing"])
+    p.scripts.postprocess(p, done)  # a call that fails comes not so far
+    return done
 
 
 def _encode(p: Any) -> list[np.ndarray]:

@@ -38,6 +38,8 @@ class Script:
 
     def process(self, p: Any, *args: Any) -> None: ...
 
+    def postprocess(self, p: Any, processed: Any, *args: Any) -> None: ...
+
     def postprocess_image(self, p: Any, pp: PostprocessImageArgs, enabled: bool, amount: int) -> None:
         if enabled:
             pp.image = pp.image.point(lambda value: min(255, value + amount))
@@ -61,6 +63,9 @@ class ScriptRunner:
         self._each(p, lambda s, args: s.process(p, *args))
 
     def post_sample(self, p: Any, ps: PostSampleArgs) -> None: ...
+
+    def postprocess(self, p: Any, processed: Any) -> None:
+        self._each(p, lambda s, args: s.postprocess(p, processed, *args))
 
     def postprocess_image(self, p: Any, pp: PostprocessImageArgs) -> None:
         self._each(p, lambda s, args: s.postprocess_image(p, pp, *args))
