@@ -57,7 +57,7 @@
     const opening = setInterval(() => (started ? clearInterval(opening) : tick()), 100);
     document.addEventListener("click", (event) => {
         // What an Interrupt has come to is shown sooner than with the next poll.
-        if (event.composedPath()[0].closest?.("#vidpaint_interrupt")) for (const wait of [200, 600]) setTimeout(press, wait, "poll");
+        if (event.composedPath()[0].closest?.("#vidpaint_interrupt")) for (const wait of [200, 500, 800, 1200, 1600]) setTimeout(press, wait, "poll");
     });
 
     document.addEventListener("click", (event) => {
