@@ -14,9 +14,9 @@ from .donors import Lenders
 from .engines import Content, Sampling
 from .errors import ProjectError, SettingsError
 from .groups import SELECTION, candidate_file
-from .guides import Carried, Edited, Guide, Guides, Several
+from .guides import Carried, Edited, Guide, Guides
 from .interrogating import prefixed
-from .items import Item, KeyCrops, KeyframeCrop, Take, WhiteCrop
+from .items import Item, KeyCrops, KeyframeCrop, Several, Take, WhiteCrop
 from .model import Choice, Group, Repaint, to_json
 from .painting import InpaintSettings, painted_with
 from .prediction import Prices

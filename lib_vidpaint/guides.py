@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .agreement import Sketch, disagreement
 from .crops import Crop
 from .groups import candidate_file, read_selection
-from .items import Alphas, Item, KeyCrops, KeyframePicture, Take, keyframe_file, read_alpha, read_keyframe
+from .items import Alphas, Item, KeyCrops, KeyframePicture, keyframe_file, read_alpha, read_keyframe
 from .model import Box, Frame, Mask, to_json
 from .orientation import upright
 from .patching import MARGIN, LayerTake
@@ -189,16 +189,3 @@ def _between(span: range, longest: int) -> list[int]:
         return [span[0], span[-1]]
     count = min(len(span), FOLLOWED)
     return sorted({span[round(at)] for at in np.linspace(0, len(span) - 1, count)})
-
-
-@dataclass(frozen=True)
-class Several:
-    """Take: several of them, as a list."""
-
-    takes: tuple[Take, ...]
-
-    def key(self, run: Run) -> str:
-        return str([take.key(run) for take in self.takes])
-
-    def load(self, run: Run) -> list[Any]:
-        return [take.load(run) for take in self.takes]

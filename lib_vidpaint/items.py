@@ -50,6 +50,19 @@ class Item:
 
 
 @dataclass(frozen=True)
+class Several:
+    """Take: any number of others, as a list."""
+
+    takes: tuple[Take, ...]
+
+    def key(self, run: Run) -> str:
+        return str([take.key(run) for take in self.takes])
+
+    def load(self, run: Run) -> list[Any]:
+        return [take.load(run) for take in self.takes]
+
+
+@dataclass(frozen=True)
 class File:
     """The bytes of a project file, or None when there is none."""
 

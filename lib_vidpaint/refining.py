@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import cv2
 import numpy as np
@@ -16,7 +16,6 @@ from .encode import lossless_bytes
 from .enlarging import Layers, Upscale, enlarged
 from .flow import confidence, dense_flow, warp
 from .groups import Patch
-from .items import Take
 from .model import Box, Frame, Mask, VideoInfo
 from .patching import FEATHER_LINES, bare
 from .pictures import decode_picture
@@ -56,19 +55,6 @@ class Drawn:
             return None
         file, box = redrawn_file(self.index, self.patch), self.patch.box
         return decode_picture(run.project.path(file).read_bytes(), file, (box.width, box.height)), box
-
-
-@dataclass(frozen=True)
-class Several:
-    """Take: any number of others, as a list."""
-
-    takes: tuple[Take, ...]
-
-    def key(self, run: Run) -> str:
-        return str([take.key(run) for take in self.takes])
-
-    def load(self, run: Run) -> list[Any]:
-        return [take.load(run) for take in self.takes]
 
 
 def redrawn_file(index: int, patch: Patch) -> str:

@@ -21,13 +21,13 @@ from ..enlarging import AUTO, layers_of, resolved
 from ..errors import EngineError
 from ..finished import FinishedFrames
 from ..groups import FILLED, PATCHES, REFILLED, REFINED, Patch, candidate_file, read_choices
-from ..items import Alphas, File, Item
+from ..items import Alphas, File, Item, Several
 from ..model import Color, Mask, to_json
 from ..patching import laid_over
 from ..pictures import encode_png
 from ..planes import Planes, seen_color, view
 from ..pools import Here
-from ..refining import Detail, Drawn, Redraw, Several, redrawn, redrawn_file, refined_file, refined_patch
+from ..refining import Detail, Drawn, Redraw, redrawn, redrawn_file, refined_file, refined_patch
 from ..retouching import RetouchedTake, edited_by_hand
 from ..segmenting import find_parts, parts_of
 from ..settings import knob
