@@ -21,11 +21,15 @@ RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECA
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Path]:
-    """A path to write to that becomes `path` when the block ends well, and is removed when it does not."""
+def writing(path: Path, parents: bool = True) -> Iterator[Path]:
+    """A path to write to that becomes `path` when the block ends well, and is removed when it does not.
+
+    `parents`: the folder for it is made where there is none.
+    """
     part = path.with_name(path.name + PART)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if parents:
+            path.parent.mkdir(parents=True, exist_ok=True)
         yield part
         replace(part, path)
     except OSError as error:
@@ -39,9 +43,9 @@ def writing(path: Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes, parents: bool = True) -> None:
     """Write a whole file at once, or nothing."""
-    with writing(path) as part:
+    with writing(path, parents) as part:
         part.write_bytes(data)
 
 

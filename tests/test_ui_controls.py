@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -119,6 +120,23 @@ def test_only_projects_that_we_made_open(title: str, spaces: Workspaces) -> None
     assert spaces.open(made.title) == made
     with pytest.raises(ProjectError):
         spaces.open(title)
+
+
+def test_a_deleted_project_stays_away(spaces: Workspaces, tmp_path: Path) -> None:
+    """A view that was still at work on a picture of it leaves nothing in its place."""
+    made = spaces.create("clip.mp4")
+    (tmp_path / "frame.png").write_bytes(b"x")
+    assert not spaces.deleted(made.title)
+
+    def late() -> bytes:
+        shutil.rmtree(made.folder)
+        return b"picture"
+
+    with pytest.raises(ProjectError):
+        made.made("frame", tmp_path / "frame.png", ".jpg", late)
+    assert not made.folder.exists()
+    assert spaces.deleted(made.title)
+    assert not spaces.deleted("x")
 
 
 def test_a_hidden_root_is_refused(tmp_path: Path) -> None:

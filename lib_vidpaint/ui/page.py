@@ -21,7 +21,7 @@ from .compat import on, update
 from .controls import Form
 from .img2img import Img2Img
 from .standing import AGAIN
-from .workspaces import Access, Gone, Workspace, Workspaces
+from .workspaces import Access, Workspace, Workspaces
 
 log = logging.getLogger(__name__)
 PATHS = "mask.path", "mask.white", "mask.checkpoint", "mask.painted", "inpaint.models", "refine.weights", "enhance.lut"
@@ -91,14 +91,14 @@ class Page:
         Its error becomes the sentence in the message line, and its success clears that line unless it is `quiet`.
         """
         given, filled = self._named(inputs), self._named(outputs)
-        on(event, guarded(len(filled), work, quiet), given, [*filled, self["message"]], js)
+        on(event, self._guarded(len(filled), work, quiet), given, [*filled, self["message"]], js)
 
     def bind_echoed(
         self, event: Any, work: Callable[..., Any], inputs: Sequence[str], outputs: Sequence[str], js: str, quiet: bool
     ) -> None:
         """`bind`, with the first input's value (up to a |) put into the first output when the work is done, well or not."""
         filled = self._named(outputs)
-        answer = guarded(len(filled) - 1, work, quiet)
+        answer = self._guarded(len(filled) - 1, work, quiet)
         on(
             event, lambda first, *given: (first.partition("|")[0], *answer(first, *given)), self._named(inputs),
             [*filled, self["message"]], js,
@@ -124,6 +124,30 @@ class Page:
     def bind_run(self, name: str, until: str) -> None:
         """Have a button start the work up to a stage."""
         self.bind(self[name].click, lambda title, *given: self.run(title, until, *given), ["project", CONTROLS])
+
+    def _guarded(self, outputs: int, work: Callable[..., Any], quiet: bool) -> Callable[..., Any]:
+        """The handler that gradio calls: `work` gives `outputs` values; a last one is added, the sentence for the message line.
+
+        After an error all but that one stay as they are. What the page had asked about a project that is deleted meanwhile
+        leaves nothing behind: the next poll says where the steps stand.
+        """
+
+        def handler(*given: Any) -> Any:
+            try:
+                result = work(*given)
+            except Exception as error:
+                text = str(error)
+                if any(isinstance(value, str) and self.spaces.deleted(value) for value in given):
+                    return tuple([update()] * (outputs + 1))
+                if not isinstance(error, VidpaintError):
+                    log.exception("the page")
+                    text = f"This is a mistake in Video Inpaint ({type(error).__name__}): its log says more."
+                return (*[update()] * outputs, fragments.note(text, "error"))
+            values = result if isinstance(result, tuple) else (result,) if outputs else ()
+            assert len(values) == outputs
+            return (*values, update() if quiet else "")
+
+        return handler
 
     def _named(self, names: Sequence[str]) -> list[Any]:
         found = []
@@ -191,31 +215,6 @@ class Tab:
         js = js or f"(...given) => [window.vidpaintPage.command, ...given.slice(1, {len(given)})]"
         work = lambda command, *rest: obey(command.partition("|")[2], *rest)  # noqa: E731  # before it is its number
         page.bind_echoed(page[f"send_{name}"].click, work, given, ["heard", *outputs], js, quiet)
-
-
-def guarded(outputs: int, work: Callable[..., Any], quiet: bool = False) -> Callable[..., Any]:
-    """The handler that gradio calls: `work` gives `outputs` values; a last one is added, the sentence for the message line.
-
-    After an error all but that one stay as they are. That a project is gone is not said there: the next poll says it where
-    the steps stand, and what the page had asked for just before must leave nothing behind.
-    """
-
-    def handler(*given: Any) -> Any:
-        try:
-            result = work(*given)
-        except Gone:
-            return tuple([update()] * (outputs + 1))
-        except VidpaintError as error:
-            return (*[update()] * outputs, fragments.note(str(error), "error"))
-        except Exception as error:
-            log.exception("the page")
-            text = f"This is a mistake in Video Inpaint ({type(error).__name__}): its log says more."
-            return (*[update()] * outputs, fragments.note(text, "error"))
-        values = result if isinstance(result, tuple) else (result,) if outputs else ()
-        assert len(values) == outputs
-        return (*values, update() if quiet else "")
-
-    return handler
 
 
 def facts(folder: Path) -> viewing.Facts:

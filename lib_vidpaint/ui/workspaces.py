@@ -33,10 +33,6 @@ _making = tuple(Lock() for _ in range(64))
 """One of them is held while a file in served/ is made: several parts of the page ask for the same at once when a job ends."""
 
 
-class Gone(ProjectError):
-    """The project that a page asks about is not there: deleted a moment ago, or on another page."""
-
-
 @dataclass(frozen=True)
 class Access:
     """Which paths of this machine a page may name. `reachable`: others than its owner can open the page."""
@@ -147,7 +143,7 @@ class Workspace:
         target = self._fresh(f"{name}-", f"{_stamp(made_from)}{suffix}")
         with _making[hash(target) % len(_making)]:
             if not target.exists():
-                write_bytes(target, make())
+                write_bytes(target, make(), parents=False)  # a project that was just deleted stays away
         return target
 
     def drawn(self, name: str, made_from: Path, suffix: str = ".jpg") -> bool:
@@ -199,13 +195,16 @@ class Workspaces:
         self.allow(made.served)
         return made
 
+    def deleted(self, title: str) -> bool:
+        """Whether this is the title of a workspace that is not there, as after a deletion on another page."""
+        found = self._named(title)
+        return found is not None and not found.folder.exists()
+
     def open(self, title: str) -> Workspace:
         """The workspace with this title. Raises ProjectError when there is none, or when it holds links to elsewhere."""
-        asked = SHOWN.fullmatch(title or "")
-        name = "{}{}{}-{}{}{}-{}".format(*asked.groups()) if asked else ""
-        found = Workspace(self.root / name)
-        if not ID.fullmatch(name) or found.folder.is_symlink() or not found.folder.is_dir():
-            raise Gone("There is no such project: choose one from the list, or begin a new one.")
+        found = self._named(title)
+        if found is None or found.folder.is_symlink() or not found.folder.is_dir():
+            raise ProjectError("There is no such project: choose one from the list, or begin a new one.")
         served = found.served
         served.mkdir(exist_ok=True)
         if served.is_symlink() or found.project.is_symlink() or found.input.is_symlink():
@@ -215,6 +214,11 @@ class Workspaces:
                 os.unlink(entry.path)
         self.allow(served)
         return found
+
+    def _named(self, title: str) -> Workspace | None:
+        asked = SHOWN.fullmatch(title or "")
+        name = "{}{}{}-{}{}{}-{}".format(*asked.groups()) if asked else ""
+        return Workspace(self.root / name) if ID.fullmatch(name) else None
 
     def titles(self) -> list[str]:
         """The titles of all projects, the newest first. gradio 3 has no values besides the words it shows."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,17 @@ def field(page: Any, name: str) -> Any:
 def tab(page: Any, number: int) -> None:
     buttons = "#vidpaint_tabs [role=tab]:visible, #vidpaint_tabs > .tab-nav button:visible"
     page.locator(buttons, has_text=f"{number} ").last.click()
+
+
+def open_video(page: Any, video: Path, mask: Path) -> None:
+    """Upload a video and a mask for it, as a project of its own."""
+    page.set_input_files("#vidpaint_upload input[type=file]", str(video))
+    time.sleep(1.5)
+    page.click("#vidpaint_open")
+    page.wait_for_selector(".vidpaint-frame img", timeout=30000)
+    page.set_input_files("#vidpaint_mask_upload input[type=file]", str(mask))
+    value = "document.querySelector('#vidpaint_mask_path textarea, #vidpaint_mask_path input').value"
+    page.wait_for_function(f"() => {value} === 'uploaded: {mask.name}'")
 
 
 def press(page: Any, name: str, seconds: float = 60) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from driving import CHROMIUM, field, press, project_of, tab
+from driving import CHROMIUM, field, open_video, press, project_of, tab
 
 from lib_vidpaint import session
 from lib_vidpaint.preparing import PROJECT
@@ -18,14 +17,7 @@ pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="needs /usr/
 
 
 def test_the_input_gets_twice_as_many_frames(page: Any, footage: dict[str, Path], folder: Path) -> None:
-    page.set_input_files("#vidpaint_upload input[type=file]", str(footage["source"]))
-    time.sleep(1.5)
-    page.click("#vidpaint_open")
-    page.wait_for_selector(".vidpaint-frame img", timeout=30000)
-    page.set_input_files("#vidpaint_mask_upload input[type=file]", str(footage["still"]))
-    page.wait_for_function(
-        "() => document.querySelector('#vidpaint_mask_path textarea, #vidpaint_mask_path input').value === 'uploaded: still.png'"
-    )
+    open_video(page, footage["source"], footage["still"])
     press(page, "run_extract")
     page.get_by_text("Enlarge the input or give it more frames first").click()
     for name, value in (("prepare_factor", "2"), ("prepare_scale", "2")):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from driving import CHROMIUM, JOB, field, number_of_job, press, project_of, tab
+from driving import CHROMIUM, JOB, field, number_of_job, open_video, press, project_of, tab
 from fakes import Recorder
 
 pytest.importorskip("gradio", reason="the page needs gradio: pip install 'vidpaint[ui]'")
@@ -63,14 +62,7 @@ def previewed(page: Any) -> None:
 def test_every_keyframe_is_painted_once_with_few_steps_and_again_for_another_prompt(
     page: Any, footage: dict[str, Path], folder: Path, engine: Recorder
 ) -> None:
-    page.set_input_files("#vidpaint_upload input[type=file]", str(footage["source"]))
-    time.sleep(1.5)
-    page.click("#vidpaint_open")
-    page.wait_for_selector(".vidpaint-frame img", timeout=30000)
-    page.set_input_files("#vidpaint_mask_upload input[type=file]", str(footage["still"]))
-    page.wait_for_function(
-        "() => document.querySelector('#vidpaint_mask_path textarea, #vidpaint_mask_path input').value === 'uploaded: still.png'"
-    )
+    open_video(page, footage["source"], footage["still"])
     tab(page, 2)
     field(page, "keyframes_longest").fill("5")
     field(page, "keyframes_longest").press("Tab")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from driving import CHROMIUM, field, job_after, number_of_job, press, project_of, tab
+from driving import CHROMIUM, field, job_after, number_of_job, open_video, press, project_of, tab
 from PIL import Image
 
 pytest.importorskip("gradio", reason="the page needs gradio: pip install 'vidpaint[ui]'")
@@ -45,14 +45,7 @@ def give(page: Any, data: bytes, name: str = "mine.png") -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _begun(page: Any, footage: dict[str, Path], folder: Path) -> None:
-    page.set_input_files("#vidpaint_upload input[type=file]", str(footage["source"]))
-    time.sleep(1.5)
-    page.click("#vidpaint_open")
-    page.wait_for_selector(".vidpaint-frame img", timeout=30000)
-    page.set_input_files("#vidpaint_mask_upload input[type=file]", str(footage["still"]))
-    page.wait_for_function(
-        "() => document.querySelector('#vidpaint_mask_path textarea, #vidpaint_mask_path input').value === 'uploaded: still.png'"
-    )
+    open_video(page, footage["source"], footage["still"])
     tab(page, 2)
     field(page, "keyframes_longest").fill("5")
     field(page, "keyframes_longest").press("Tab")

@@ -131,6 +131,8 @@ class MaskPart(Tab):
 
     def look(self, id: str, index: float, way: str, *given: Any) -> tuple[str, str]:
         """One frame with what may change in it."""
+        if not id:  # the slider is put back when the last project is deleted
+            return "", ""
         space = self.page.space(id)
         if not viewing.was_read(space.project):
             return "", ""
@@ -164,6 +166,8 @@ class MaskPart(Tab):
     def preview(self, command: str, id: str, index: float, way: str, *given: Any) -> tuple[Any, ...]:
         """A better look at the frame, or at the doubtful frames, as soon as there is one."""
         number, _, asked = command.partition(":")
+        if not id:
+            return number, update(), update(), update()
         space = self.page.space(id)
         if asked == "doubts":
             return number, update(), update(), doubts(space)
