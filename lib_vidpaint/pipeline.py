@@ -78,6 +78,7 @@ class Run:
         self.project, self.settings, self.only, self.preview = project, settings, only, preview
         self.progress, self.pool = progress or Progress(), pool or Here()
         self.stage = "source"
+        self.chosen: dict[str, str] = {}  # files that a person chose: where in kept/ one went when it was made anew
         self._engine = engine
         self._picked: tuple[tuple[int, ...], Iterator[Planes]] | None = None
         self._edited: tuple[tuple[Patch, ...], Reader[Edited]] | None = None
@@ -221,6 +222,8 @@ class Run:
             fill(part)
             if self.ledger.touched(file):
                 self.note(f"{file} was changed by hand and is due again: yours is now {self.project.keep(file)}.")
+            elif file in self.chosen and path.exists():
+                self.chosen[file] = self.project.keep(file).name
             self.ledger.record(file, self.stage, recipe, part, content)
 
     def _stale(self, item: Item, work: Callable[..., Any]) -> str:

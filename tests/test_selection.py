@@ -147,6 +147,20 @@ def test_fewer_candidates_do_not_paint_over_an_earlier_round(painted: Folder, fo
     assert viewing.gallery(painted.folder)[0].candidates == (2,)
 
 
+def test_what_a_person_chose_is_kept_when_it_is_painted_anew(painted: Folder, footage: dict[str, Path]) -> None:
+    key = read_groups(painted)[0].key
+    chosen, other = (painted.path(candidate_file(key, n)) for n in (1, 0))
+    before = chosen.read_bytes()
+    selection.choose(painted, key, 1)
+    again(painted, footage, seed=9)
+    assert chosen.read_bytes() != before
+    (kept,) = painted.path("kept").rglob("*.png")
+    assert (kept.parent.name, kept.read_bytes()) == (other.parent.name, before)
+    chosen.write_bytes(before)
+    assert not again(painted, footage).jobs
+    assert chosen.read_bytes() == before
+
+
 @pytest.mark.parametrize("values", [{"context": 0.9}, {"crop": "frame"}, {"context": 0.1}], ids=str)
 def test_a_candidate_of_another_crop_can_still_be_used(
     values: dict[str, object], painted: Folder, footage: dict[str, Path]

@@ -22,7 +22,7 @@ from ..candidates import candidate_png
 from ..donations import DonorFrames, lenders, tell_unseen
 from ..engines import SEES_DONORS, InpaintJob, Painted, fitted, paint
 from ..errors import EngineError, Skipped, WaitingForPerson
-from ..groups import PRICES, read_groups, read_selection
+from ..groups import PRICES, candidate_file, read_groups, read_selection
 from ..guides import Guides
 from ..interrogating import described
 from ..items import Item, KeyCrops
@@ -73,7 +73,17 @@ def inpaint(run: Run) -> None:
     painter = _Painter(run)
     if run.preview:
         painter.previews(groups)
+    run.chosen = {
+        candidate_file(key, choice.candidate): ""
+        for key, choice in read_selection(run.project).items()
+        if choice.by == "person" and choice.candidate is not None and choice.candidate >= 0
+    }
     batches = painter.candidates(groups, asked)
+    if kept := [name for name in run.chosen.values() if name]:
+        run.note(
+            f"{len(kept)} candidates that you had chosen were painted anew, as their settings or masks changed: those that "
+            "you chose are in kept/candidates (copied back over the new ones in candidates/ they count again)."
+        )
     if painter.skipped:
         raise WaitingForPerson(
             f"{painter.skipped} of {batches} batches were skipped, so their keyframes lack candidates: run again to paint "
