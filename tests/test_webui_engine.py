@@ -266,12 +266,26 @@ def test_an_interrupt_before_the_first_step_gives_nothing(host: Any, monkeypatch
         opened().inpaint(job())
 
 
-def test_a_failure_of_the_host_is_a_sentence_and_frees_the_queue(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(p: Any) -> None:
-        raise MemoryError
+class NansException(Exception):
+    """What the host raises after decoding, unless it runs with --disable-nan-check."""
 
-    monkeypatch.setattr(host.processing, "_encode", fails)
-    with pytest.raises(EngineError, match="could not paint: MemoryError"):
+
+@pytest.mark.parametrize(
+    ("part", "error", "words"),
+    [
+        ("_encode", MemoryError(), "MemoryError"),
+        ("_decode", NansException("A tensor with all NaNs was produced in VAE.\nUse --no-half-vae."), "NaNs .* in VAE"),
+    ],
+    ids=["memory", "NaN"],
+)
+def test_a_failure_of_the_host_is_a_sentence_and_frees_the_queue(
+    part: str, error: Exception, words: str, host: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(host.processing, part, fails)
+    with pytest.raises(EngineError, match=f"could not paint: .*{words}"):
         opened().inpaint(job())
     assert idle(host)
     assert host.shared.opts.data == {}
