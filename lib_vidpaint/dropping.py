@@ -59,6 +59,18 @@ def _dissolved(run: Run, piece: Patch, good: tuple[Patch, ...]) -> tuple[Patch, 
     return replace(piece, box=box), Item((piece.file,), takes, (shown.start, shown.start, info, how))
 
 
+def say_unfilled(run: Run, plans: Sequence[Plan]) -> None:
+    """Say which frames show the original, where `plans` has no patch for a group: its whole shot was dropped."""
+    filled = {plan.patch.key for plan in plans}
+    bare = [group for group in read_groups(run.project) if group.key not in filled]
+    if bare:
+        frames = sum(group.stop - group.start for group in bare)
+        run.note(
+            f"{frames} frames, from frame {bare[0].start} on, show the original: every group of their shot is dropped, so there "
+            "is no neighbour's edit to carry there."
+        )
+
+
 def held_frames(run: Run) -> frozenset[int]:
     """The frames at whose time the copies for people show the one before: those of dropped groups, but for a shot's first."""
     if run.settings.composite.fill != "hold":

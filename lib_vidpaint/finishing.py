@@ -8,7 +8,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from .dropping import held_frames
+from .encode import share_info
 from .enhancing import WHOLE, CubeTake, Look, cube_in_force, enhanced_frame, has_cube, read_light
+from .enlarging import layers_of
 from .errors import SettingsError
 from .filters import tried
 from .groups import LIGHT, PATCHES
@@ -24,6 +26,38 @@ from .sharing import Finish
 if TYPE_CHECKING:
     from .pipeline import Run
 
+MAKERS = "", "assemble", "smooth", "package"
+"""The ends of runs that make copies; '' is the last stage."""
+LEAST = 32
+"""Pixels that minterpolate needs on either side: two of its blocks."""
+
+
+def check_copies(run: Run, until: str) -> None:
+    """Refuse what the copies for people cannot be made with before a run up to the stage `until` paints for them.
+
+    Raises SettingsError.
+    """
+    if until not in MAKERS:
+        return
+    smooth, shared = run.settings.smooth, share_info(run.clip.info)
+    _ = run.settings.assemble.rate
+    for part in ("refine", "smooth"):
+        if models := get(run.settings, f"{part}.models").strip():
+            layers_of(models, f"{part}.models")
+    width, height = filtered_size(run) or (shared.width, shared.height)
+    if smooth.on and smooth.how == "minterpolate" and min(width, height) < LEAST:
+        raise SettingsError(
+            f"smooth.how: minterpolate needs pictures of at least {LEAST}x{LEAST} and would get {width}x{height}: "
+            "set smooth.how to flow."
+        )
+
+
+def filtered_size(run: Run) -> tuple[int, int] | None:
+    """The (width, height) that the filters make of a picture, tried on the first; None without filters. Raises SettingsError."""
+    settings = run.settings.assemble
+    where = "assemble.raw" if settings.raw else "assemble.filters"
+    return tried(settings.steps, run.clip, where) if settings.steps else None
+
 
 def frame_look(run: Run) -> Look:
     """The corrections that every pixel of the copies gets; none where they stay in the region."""
@@ -34,8 +68,6 @@ def frame_look(run: Run) -> Look:
 def finish(run: Run) -> Finish:
     """What the share copy has beyond the master; filters are tried on the first frame. Raises SettingsError."""
     settings, look, info = run.settings.assemble, frame_look(run), run.clip.info
-    steps = settings.steps
-    size = tried(steps, run.clip, "assemble.raw" if settings.raw else "assemble.filters") if steps else None
     automatic = run.settings.enhance.scope == "frame" and run.project.path(LIGHT).exists()
     lights = read_light(run) if automatic else []
     table = cube_in_force(run) if look.lut else None
@@ -50,7 +82,8 @@ def finish(run: Run) -> Finish:
     return Finish(
         settings.crf, settings.codec, Fraction(str(settings.speed)), settings.sound == "keep", rate,
         between=settings.between, apart=apart, cuts=cuts(run) if rate and settings.between != "nearest" else (),
-        steps=steps, size=size, correct=None if look.neutral and not lights else correct, held=held_frames(run),
+        steps=settings.steps, size=filtered_size(run),
+        correct=None if look.neutral and not lights else correct, held=held_frames(run),
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ Seen small: the longest region is at most `SIDE` pixels long, so that a clip tak
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -69,6 +69,10 @@ class Step:
     box: Box | None = None
     there: Floats = field(default_factory=lambda: np.zeros((0, 0, 3), np.float32))
     back: Floats = field(default_factory=lambda: np.zeros((0, 0, 3), np.float32))
+
+    def left(self) -> Step:
+        """The step without what only those who go ahead look at: 0.5 instead of 0.8 MB."""
+        return Step(replace(self.look, grey=NOWHERE), self.box, back=self.back)
 
 
 def look_at(index: int, frame: Frame, mask: Mask, scale: float) -> Look:

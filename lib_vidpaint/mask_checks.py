@@ -18,7 +18,7 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .errors import ProjectError
 from .flow import positions
@@ -29,6 +29,8 @@ from .project import Folder
 from .shaping import holes, parts
 
 Pair = tuple[Frame, Mask]
+Shown = tuple[ArrayLike, Mask]
+"""A frame and its mask. The frame is asked for its RGB, uint8 (H, W, 3), only where flow is looked for."""
 
 CHECKS = "checks.csv"
 INSIDE = 128
@@ -77,19 +79,19 @@ class Doubt:
     value: float
 
 
-def measures(clip: Iterable[Pair]) -> Iterator[Measures]:
+def measures(clip: Iterable[Shown]) -> Iterator[Measures]:
     """The measures of every mask; frames are RGB, the masks of their size. Only a few neighbours are in memory."""
     return Threads().map(lambda row: measured(*row), _with_neighbours(clip))
 
 
-def _with_neighbours(clip: Iterable[Pair]) -> Iterator[tuple[Pair, Pair | None, Pair | None]]:
+def _with_neighbours(clip: Iterable[Shown]) -> Iterator[tuple[Shown, Shown | None, Shown | None]]:
     before = last = None
     for now in clip:
         yield now, last, before
         before, last = last, now
 
 
-def measured(now: Pair, last: Pair | None = None, before: Pair | None = None) -> Measures:
+def measured(now: Shown, last: Shown | None = None, before: Shown | None = None) -> Measures:
     """The measures of one mask, given its frame and those of the two frames before it."""
     alpha = now[1]
     inside = alpha >= INSIDE
@@ -136,7 +138,7 @@ def _outlines(inside: NDArray[np.bool_]) -> tuple[int, int]:
     return (0 if nested is None else np.asarray(nested).shape[1] - inner), inner
 
 
-def fit(before: Pair, now: Pair) -> float:
+def fit(before: Shown, now: Shown) -> float:
     """How well a mask fits an earlier one carried along the motion: their overlap with a tolerance, 0 to 1; 1 for two
     empty ones.
 
@@ -152,7 +154,8 @@ def fit(before: Pair, now: Pair) -> float:
     near = _tolerance(now[1])
     best = _overlap(a, b, near)
     if best < 1 and min(a.shape) >= SMALLEST and a.any() and b.any():
-        earlier, frame = (cv2.cvtColor(pair[0][room.slices], cv2.COLOR_RGB2GRAY) for pair in (before, now))
+        pictures = (np.asarray(pair[0], np.uint8)[room.slices] for pair in (before, now))
+        earlier, frame = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in pictures)
         came_from = positions(flow(frame, earlier))
         carried = cv2.remap(a.astype(np.uint8), came_from, np.empty(0, np.float32), cv2.INTER_NEAREST)
         best = max(best, _overlap(np.asarray(carried) > 0, b, near))

@@ -34,6 +34,7 @@ from .ledger import digest
 from .likeness import Unlike
 from .model import Group, Verdict, to_json
 from .repairing import Clip, History, Repair, overrides, proposed, repairs_csv, settled
+from .retouching import changed_by_hand
 from .selection import ranks
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 TABLE = "repairs.csv"
 REPORT = "report.csv"
+SAID = 5
+"""How many of the repairs that helped are named to the user."""
 MOST = 0.5
 """Share of failing groups beyond which nothing is repaired: then it is not single groups that are wrong."""
 
@@ -73,10 +76,11 @@ def next_round(run: Run, strangers: Mapping[int, Unlike], outvoted: Collection[i
     if settings.repair == "off":
         return
     clip = _clip(run, before, strangers, outvoted)
-    done = settled([repair for repair in before.repairs if repair.outcome != "suggested"], clip)
-    for repair, was in zip(done, (r for r in before.repairs if r.outcome != "suggested")):
-        if repair != was:
-            log.info("repair, %s: from %.2f to %.2f, %s", repair.text, repair.before, repair.after, repair.outcome)
+    tried = [repair for repair in before.repairs if repair.outcome != "suggested"]
+    done = settled(tried, clip)
+    news = [repair for repair, was in zip(done, tried) if repair != was]
+    for repair in news:
+        log.info("repair, %s: from %.2f to %.2f, %s", repair.text, repair.before, repair.after, repair.outcome)
     failed = sum(verdict.decision == "drop" for verdict in clip.verdicts.values())
     if failed > MOST * len(clip.groups) and len(clip.groups) >= FEW and not done:
         new: tuple[Repair, ...] = ()
@@ -85,7 +89,7 @@ def next_round(run: Run, strangers: Mapping[int, Unlike], outvoted: Collection[i
             "look at the edit, its denoise and the limits of validation."
         )
     else:
-        new = proposed(done, clip)
+        new = proposed(done, clip, _still_shown(run, done, news))
     if settings.repair == "suggest" or run.settings.select.how == "person":
         new = tuple(replace(repair, outcome="suggested") for repair in new)
     for repair in new:
@@ -95,6 +99,22 @@ def next_round(run: Run, strangers: Mapping[int, Unlike], outvoted: Collection[i
         # The reader of the finished frames has the files of this round open.
         run.edited_reader(())
         raise Again
+    if said := _in_force(done):
+        run.note(f"Repaired: {said}. {TABLE} has all that was tried.")
+
+
+def _in_force(done: Sequence[Repair]) -> str:
+    """What the repairs that helped did, the last of each group, in words; '' for none."""
+    kept = {repair.key: repair.text for repair in done if repair.outcome == "kept"}
+    return "; ".join([*kept.values()][:SAID]) + (f"; and {len(kept) - SAID} more" if len(kept) > SAID else "")
+
+
+def _still_shown(run: Run, done: Sequence[Repair], news: Sequence[Repair]) -> list[Repair]:
+    """The repairs that were found no help just now, and that the clip shows until it is made without them."""
+    wanted = overrides(done, run.settings.keyframes.removed)
+    if run.settings.validate.repair != "auto" or wanted == read_overrides(run.project):
+        return []
+    return [repair for repair in news if repair.outcome == "undone"]
 
 
 def _renew(run: Run) -> None:
@@ -115,7 +135,7 @@ def _renew(run: Run) -> None:
 def _basis(run: Run) -> str:
     """A digest of what repairs are tried on: another source, prompt or way of carrying asks for other repairs."""
     sections = ("source", "mask", "keyframes", "inpaint", "select", "composite", "refine")
-    own = ("keyframes.add", "keyframes.remove")
+    own = ("keyframes.add", "keyframes.remove", "refine.spread", "refine.frame")
     values = [
         (leaf.path, settings_module.get(run.settings, leaf.path))
         for leaf in settings_module.walk(type(run.settings))
@@ -163,10 +183,16 @@ def _clip(run: Run, before: History, strangers: Mapping[int, Unlike], outvoted: 
         {group.key: _free(run, group.key) for group in groups},
         {key: found.cast for key, found in strangers.items()}, outvoted,
         read_worst(run.project.path(REPORT).read_text(encoding="utf-8"), limits),
-        set(read_decided(run.project)), run.settings.keyframes.removed,
+        _persons(run, groups), run.settings.keyframes.removed,
         inpaint.batch_size, inpaint.candidates, int(settings.budget / 100 * whole) - spent,
         None if removal or inpaint.denoise <= 0.1 else inpaint.denoise, run.engine_name != "builtin",
     )  # fmt: skip
+
+
+def _persons(run: Run, groups: Sequence[Group]) -> set[int]:
+    """The keys of the groups that a person decided on, or retouched a frame of: that was made for the picture below it."""
+    frames = changed_by_hand(run)
+    return {*read_decided(run.project), *(g.key for g in groups if any(g.start <= frame < g.stop for frame in frames))}
 
 
 def _suited(run: Run, groups: Sequence[Group], used: Mapping[int, int]) -> dict[int, list[int]]:

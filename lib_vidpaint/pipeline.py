@@ -23,6 +23,7 @@ from .errors import SettingsError
 from .groups import Patch
 from .items import GIVEN, File, Item
 from .ledger import Finished, Ledger, digest
+from .memory import give_back
 from .planes import Planes
 from .pools import Here, Pool, ahead
 from .progress import Progress
@@ -342,6 +343,7 @@ def catch_up(run: Run, stages: tuple[Stage, ...], until: str = "") -> None:
             log.info("%s: %s", stage.name, "; ".join(why))
             begun = time.monotonic()
             stage.work(run)
+            give_back()
             log.info("%s took %.1f s", stage.name, time.monotonic() - begun)
             run.ledger.add(Finished(stage.name, used_settings(run, stage), used_inputs(run, stage)))
         if stage.name == until:

@@ -35,6 +35,9 @@ REACH = 30
 """Changes that two keyframes may be apart at the most, for anything to be told of the frames between them."""
 BETTER = 0.7
 """How much the better of two keyframes counts; the rest goes by nearness."""
+BAND = 8
+"""Earlier keyframes that are matched with all later ones at once: one by one took twice the time, all in one go a third more
+(half of the pairs are too far apart)."""
 COLUMNS = ("indices", "weights", "between", "head", "tail", "fresh")
 
 
@@ -84,7 +87,8 @@ def prices(frames: Iterable[tuple[int, Frame, Mask]], largest: int, reach: int =
             yield last, look
             last = look
 
-    for step in ahead((stepped(*pair) for pair in pairs()), 2, batch=8):
+    seen = ahead(pairs(), 2, batch=8)
+    for step in ahead((stepped(*pair) for pair in seen), 2, batch=8):
         ledger.add(step)
     return ledger.closed()
 
@@ -97,6 +101,7 @@ class _Ledger:
     def __init__(self, reach: int, indices: list[int], weights: list[int]) -> None:
         self.reach, self.indices, self.weights = reach, indices, weights
         self.steps: deque[Step] = deque(maxlen=2 * reach)
+        """What `_look_back` goes along: the flows ahead were gone already."""
         self.count = 0
         self.ahead = Followed(reach)
         self.before: deque[Floats] = deque()
@@ -113,7 +118,7 @@ class _Ledger:
         self.ahead.join(step.look)
         self.after.append([])
         self.harms.append(step.look.contrast / np.float32(POINTS))
-        self.steps.append(step)
+        self.steps.append(step.left())
         self.between.append(np.zeros(self.reach + 1))
         self.count += 1
         if self.count % self.reach == 0:
@@ -144,16 +149,21 @@ class _Ledger:
         self.harm += float(harm.sum())
         self.fresh.append(float(before[0].mean()) if len(before) else 0.0)
         self.alone.append(((before @ harm).astype(float), (after @ harm).astype(float)))
-        for left in range(1, len(before) + 1):
-            count = min(len(after), self.reach - left)
-            if count < 1:
-                break
-            start = self.indices[at - left]
-            stops = np.array(self.indices[at + 1 : at + 1 + count])
-            done = (here - start) / (stops - start)
-            better = np.minimum(before[left - 1], after[:count]) @ harm
-            nearer = (1 - done) * self.alone[at][0][left - 1] + done * self.alone[at][1][:count]
-            self.between[at - left][left + 1 : left + 1 + count] += BETTER * better + (1 - BETTER) * nearer
+        # The loss of a change between the keyframes `left` changes before and `right` after it.
+        lefts = self.indices[at - len(before) : at][::-1]
+        rights = self.indices[at + 1 : at + 1 + len(after)]
+        both = np.zeros((len(before), len(after)))
+        for left in range(0, len(before), BAND):
+            reached = after[: max(0, self.reach - left - 1)]
+            better = np.minimum(before[left : left + BAND, None], reached)
+            both[left : left + BAND, : len(reached)] = (better.reshape(-1, POINTS) @ harm).reshape(better.shape[:2])
+        start, stop = np.array(lefts, float)[:, None], np.array(rights, float)
+        done = (here - start) / (stop - start)
+        nearer = (1 - done) * self.alone[at][0][:, None] + done * self.alone[at][1]
+        costs = BETTER * both + (1 - BETTER) * nearer
+        for left, row in enumerate(costs, 1):
+            count = max(0, min(len(row), self.reach - left))
+            self.between[at - left][left + 1 : left + 1 + count] += row[:count]
 
     def closed(self) -> Prices:
         if rest := self.count % self.reach:

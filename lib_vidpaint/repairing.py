@@ -133,22 +133,24 @@ def _settled(repair: Repair, clip: Clip) -> Repair:
     return replace(repair, after=after, outcome="kept" if helped else "undone")
 
 
-def proposed(repairs: Sequence[Repair], clip: Clip) -> tuple[Repair, ...]:
+def proposed(repairs: Sequence[Repair], clip: Clip, shown: Sequence[Repair] = ()) -> tuple[Repair, ...]:
     """The next repair of every group that fails, the worst group first, and then of those that were mended by a picture which
     their neighbours outvote: it is the best of few. Those of one round lie apart, so that the effect of each can be told.
-    Nothing for groups about which nothing can be done any more."""
+    Nothing for groups about which nothing can be done any more, nor where the clip still shows a repair that is undone: what
+    is measured there tells nothing of how it will be without."""
     failing = [g for g in clip.groups if (v := clip.verdicts.get(g.key)) and v.decision == "drop" and v.broken]
     failing.sort(key=lambda g: -score(clip.verdicts[g.key], clip.limits))
-    # Half is left for what comes to light only when the worst is mended.
-    share = min(clip.most, max(clip.images, clip.left // max(len(failing), 2)))
+    # Half of all is left for what comes to light only when the worst is mended.
+    whole = clip.left + sum(repair.images for repair in repairs if repair.outcome != "suggested")
+    share = min(clip.most, whole // max(len(failing), 2))
     found: list[Repair] = []
     for group in failing:
-        left = replace(clip, images=share, left=clip.left - sum(repair.images for repair in found))
-        repair = _next(group, repairs, left)
-        if repair and _alone(repair, found):
+        left = clip.left - sum(repair.images for repair in found)
+        repair = _next(group, repairs, replace(clip, images=max(clip.images, min(share, left)), left=left))
+        if repair and _alone(repair, [*found, *shown]):
             found.append(repair)
     for group in clip.groups:
-        if (repair := _mended(group, repairs, clip)) and _alone(repair, found):
+        if (repair := _mended(group, repairs, clip)) and _alone(repair, [*found, *shown]):
             found.append(repair)
     return tuple(found)
 
@@ -223,8 +225,8 @@ def _repaint(empty: Repair, group: Group, own: Sequence[Repair], clip: Clip) -> 
 
 
 def _drop(empty: Repair, group: Group, own: Sequence[Repair], clip: Clip) -> Repair | None:
-    """No edit of its own, where a good neighbour in its shot has one. The candidate stays named: its neighbours were chosen
-    beside it, and without it others would be."""
+    """No edit of its own, where a good neighbour in its shot has one. The candidate stays named, and alone: others are chosen
+    beside it. Chosen beside its whole round, most of it bad, they came out up to 1.5 dB farther from the truth."""
     good = [
         g for g in clip.groups
         if g.shot == group.shot and g.key != group.key and score(clip.verdicts.get(g.key), clip.limits) == 0

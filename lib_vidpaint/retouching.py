@@ -85,23 +85,26 @@ class RetouchedTake:
         return Retouched(self.index, picture[cut].copy(), (changed & ~outside)[cut].copy())
 
 
+def changed_by_hand(run: Run) -> list[int]:
+    """The frames whose picture in retouched/ is no longer as it was given out, rising."""
+    names = (NAME.fullmatch(file.name) for file in sorted(run.project.path(FOLDER).glob("*.png")))
+    content = run.ledger.content
+    return [
+        n for n in (int(name[1]) for name in names if name) if content(retouched_file(n)) != content(before_file(n))
+    ]
+
+
 def edited_by_hand(run: Run, patches: Sequence[Patch]) -> list[int]:
     """The frames that a person has retouched, rising. Files that cannot be used are said to the user."""
-    found = []
     for file in sorted(run.project.path(FOLDER).glob("*")):
-        if file.is_dir():
-            continue
-        name = NAME.fullmatch(file.name)
-        if name is None:
+        if not file.is_dir() and not NAME.fullmatch(file.name):
             run.note(f"{FOLDER}/{file.name} is not used: a retouched frame is called as here, {retouched_file(42)}.")
-            continue
-        index = int(name[1])
-        if run.ledger.content(retouched_file(index)) == run.ledger.content(before_file(index)):
-            continue
-        if not any(patch.start <= index < patch.stop for patch in patches):
+    found = []
+    for index in changed_by_hand(run):
+        if any(patch.start <= index < patch.stop for patch in patches):
+            found.append(index)
+        else:
             run.note(f"{retouched_file(index)} is not used: nothing is edited in frame {index} now.")
-            continue
-        found.append(index)
     return found
 
 

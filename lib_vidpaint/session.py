@@ -18,6 +18,7 @@ from .atomic import free_bytes, writing
 from .clip import open_clip
 from .engines import Engine
 from .errors import MaskError, ProjectError, SettingsError, VideoError
+from .finishing import check_copies
 from .groups import (
     CHOSEN,
     CURVE,
@@ -130,6 +131,7 @@ def run(
                 elif ahead:
                     pipeline.catch_up(work, STAGES, UNPREPARED[-1])
                 else:
+                    check_copies(work, until)
                     mending.rounds(work, lambda: pipeline.catch_up(work, STAGES, until))
         except (SettingsError, MaskError, VideoError):
             if project.created and not project.ledger.finished:

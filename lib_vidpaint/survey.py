@@ -12,11 +12,13 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from .clip import Clip, read_planes_of
 from .encode import Encoding, Writer
@@ -75,6 +77,21 @@ class SourceSettings:
 
 
 @dataclass(frozen=True)
+class Look:
+    """A frame of the proxy that `np.asarray` makes RGB, uint8 (H, W, 3), when it is asked to."""
+
+    planes: Planes
+    color: Color
+
+    @cached_property
+    def picture(self) -> Frame:
+        return quick_view(self.planes, self.color)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.asarray(self.picture, dtype)
+
+
+@dataclass(frozen=True)
 class Survey:
     """The source, its timestamps (in its own time base), the first frames of its shots, and its proxy with the colour tags
     to view that by."""
@@ -87,9 +104,15 @@ class Survey:
 
     def frames(self, wanted: Sequence[int] | None = None) -> Iterator[Frame]:
         """The proxy's frames as RGB, in order, as the source is stored; all, or those `wanted` (rising)."""
+        return ahead((quick_view(planes, self.color) for planes in self._planes(wanted)), 2, batch=8)
+
+    def looks(self, wanted: Sequence[int] | None = None) -> Iterator[Look]:
+        """The same frames, each made RGB only when it is looked at: a third of the time where few are."""
+        return ahead((Look(planes, self.color) for planes in self._planes(wanted)), 2, batch=8)
+
+    def _planes(self, wanted: Sequence[int] | None) -> Iterator[Planes]:
         every = enumerate(read_planes_of(self.proxy))
-        chosen = (planes for index, planes in every if wanted is None or index in wanted)
-        return ahead((quick_view(planes, self.color) for planes in chosen), 2, batch=8)
+        return (planes for index, planes in every if wanted is None or index in wanted)
 
 
 def survey(run: Run) -> Survey:

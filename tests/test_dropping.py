@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import scenes
+from fakes import Steps
 from projects import copied, remade, stamps
 
 from benchmarks.validate import Scripted
@@ -64,9 +65,11 @@ def done(clip: Mapping[str, object], tmp_path_factory: pytest.TempPathFactory) -
     return folder
 
 
-def again(folder: Path, clip: Mapping[str, object], until: str = "assemble", **values: Any) -> None:
+def again(
+    folder: Path, clip: Mapping[str, object], until: str = "assemble", progress: Steps | None = None, **values: Any
+) -> None:
     given = {**clip, **{name.replace("__", "."): value for name, value in values.items()}}
-    session.run(folder, given, until=until, engine=Brighter())  # pyright: ignore[reportArgumentType]
+    session.run(folder, given, until=until, engine=Brighter(), progress=progress)  # pyright: ignore[reportArgumentType]
 
 
 def inside(folder: Path, file: str) -> list[float]:
@@ -152,6 +155,29 @@ def test_a_shot_s_first_group_has_no_frame_before_it(
     again(folder, clip, composite__fill=fill)
     seen = inside(folder, "master.mp4")
     assert np.allclose(seen[:5], 80, atol=3)
+    assert session.verify(folder, Path(str(clip["source.path"]))).exact
+
+
+@WAYS
+def test_where_every_group_is_dropped_the_original_shows_and_that_is_said(
+    way: str, done: Path, clip: Mapping[str, object], tmp_path: Path
+) -> None:
+    folder, progress = copied(done, tmp_path / "p"), Steps()
+    values = {}
+    if way == "person":
+        for group in read_groups(Folder(folder)):
+            selection.drop(Folder(folder), group.key)
+    else:
+        verdicts = json.loads((folder / "verdicts.json").read_text())
+        (folder / "verdicts.json").write_text(json.dumps([{**verdict, "decision": "drop"} for verdict in verdicts]))
+        values = {"validate__drop": True}
+    again(folder, clip, progress=progress, **values)
+    assert [note for note in progress.notes if note.startswith("16 frames, from frame 0 on, show the original: every")]
+    source = open_clip(str(clip["source.path"]))
+    shown = [view(planes, source.info.color) for _, planes in source.scan()]
+    assert inside(folder, "master.mp4") == pytest.approx(
+        [float(p[cv2.erode(m, np.ones((9, 9), np.uint8)) > 0].mean()) for p, m in zip(shown, SHOT.masks)], abs=1
+    )
     assert session.verify(folder, Path(str(clip["source.path"]))).exact
 
 

@@ -41,6 +41,15 @@ class Painter(Scripted):
         return np.clip(warm + off, 0, 255).astype(np.uint8)
 
 
+class Uneven(Painter):
+    """All candidates of the keyframe BAD are wrong, the later ones a little more."""
+
+    def picture(self, job: InpaintJob, place: int, seed: int) -> Frame:
+        made = super().picture(job, place, seed).astype(np.float32)
+        worse = np.array([-0.3, -0.1, 0.3]) * seed if place == BAD else 0
+        return np.clip(made + worse, 0, 255).astype(np.uint8)
+
+
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     folder = tmp_path_factory.mktemp("clip")
@@ -84,18 +93,20 @@ def test_the_spoiled_keyframe_is_found_and_no_other(spoiled: Path) -> None:
 
 
 def test_another_candidate_mends_it_without_painting(spoiled: Path, clip: Mapping[str, Path], tmp_path: Path) -> None:
-    folder, painter = copied(spoiled, tmp_path / "p"), Painter(7)
-    edit(folder, clip, painter, **AUTO)
+    folder, painter, progress = copied(spoiled, tmp_path / "p"), Painter(7), Steps()
+    session.run(folder, {**_given(clip), **AUTO}, until="validate", engine=painter, progress=progress)  # pyright: ignore[reportArgumentType]
     assert failed(folder) == []
     assert painter.painted == 0
+    said = f"Repaired: keyframe {bad_key(folder)}: take candidate "
+    assert [note for note in progress.notes if note.startswith(said) and "repairs.csv" in note]
     assert actions(folder)[-1] == ("candidate", "kept")
     assert read_choices(Folder(folder))[bad_key(folder)].candidate in (6, 7)
     rows = list(csv.DictReader((folder / "repairs.csv").open()))
     assert float(rows[-1]["after"]) < float(rows[-1]["before"])
     assert "candidate" in (folder / "run.log").read_text()
     before = stamps(folder)
-    edit(folder, clip, painter, **AUTO)
-    assert remade(before, folder) == set()
+    edit(folder, clip, painter, **AUTO, **{"refine.spread": 1})
+    assert remade(before, folder) <= {"project.toml"}
 
 
 def test_painting_again_mends_what_no_candidate_does(clip: Mapping[str, Path], tmp_path: Path) -> None:
@@ -106,6 +117,22 @@ def test_painting_again_mends_what_no_candidate_does(clip: Mapping[str, Path], t
     assert whole < painter.painted <= 1.15 * whole
     assert actions(folder)[-1] == ("repaint", "kept")
     assert ("candidate", "undone") in actions(folder)
+
+
+def test_a_repair_is_measured_against_the_clip_without_those_undone_before_it(
+    clip: Mapping[str, Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "p"
+    edit(folder, clip, Uneven(99), **{"select.how": "auto", "validate.repair": "off"})
+    used = read_choices(Folder(folder))[bad_key(folder)].candidate
+    edit(folder, clip, Uneven(99), **AUTO, **{"validate.budget": 0.0})
+    with session.opened(folder) as run:
+        tried = [repair for repair in mending.history(run).repairs if repair.key == bad_key(folder)]
+    assert [repair.outcome for repair in tried[:-1]] == ["undone"] * (len(tried) - 1)
+    assert len({repair.before for repair in tried}) == 1
+    others = [repair.choice.candidate for repair in tried if repair.action == "candidate" and repair.choice]
+    assert len(others) == len(set(others)) == 3
+    assert used not in others
 
 
 def test_what_cannot_be_mended_is_dropped_and_filled(clip: Mapping[str, Path], tmp_path: Path) -> None:
@@ -152,6 +179,22 @@ def test_a_person_is_never_overruled(way: str, spoiled: Path, clip: Mapping[str,
     assert painter.painted == 0
     assert failed(folder) == ([key] if way == "chosen" else [])
     assert not {action for action, _ in actions(folder)} & {"blend", "candidate", "repaint", "drop"}
+
+
+def test_a_group_that_a_person_retouched_is_left_to_them(
+    spoiled: Path, clip: Mapping[str, Path], tmp_path: Path
+) -> None:
+    folder, frame = copied(spoiled, tmp_path / "p"), bad_key(spoiled) + 1
+    edit(folder, clip, Painter(7))
+    (path,) = session.retouch(folder, [frame])
+    edit(folder, clip, Painter(7), **{"validate.repair": "suggest"})
+    assert [action for action, _ in actions(folder)] == ["candidate"], "given out is not retouched"
+    picture = np.asarray(cv2.imread(str(path)))
+    picture[SHOT.masks[frame] > 0] = 250
+    cv2.imwrite(str(path), picture)
+    edit(folder, clip, Painter(7), **AUTO)
+    assert failed(folder) == [bad_key(folder)]
+    assert read_choices(Folder(folder)) == read_choices(Folder(spoiled))
 
 
 def test_another_prompt_asks_for_other_repairs(spoiled: Path, clip: Mapping[str, Path], tmp_path: Path) -> None:

@@ -107,6 +107,13 @@ def test_repairs_of_one_round_lie_apart_and_the_worst_comes_first() -> None:
     assert [repair.key for repair in proposed((), now)] == [20, 50]
 
 
+def test_where_an_undone_repair_still_shows_nothing_is_tried_yet() -> None:
+    now = clip((20, "tone", 30.0), (30, "seam", 40.0), (50, "tone", 9.0))
+    shown = Repair(20, "candidate", 10, 40, "undone")
+    assert [repair.key for repair in proposed((shown,), now)] == [20, 50]
+    assert [repair.key for repair in proposed((shown,), now, [shown])] == [50]
+
+
 def test_a_repair_is_kept_where_it_helped() -> None:
     (repair,) = proposed((), clip((20, "tone", 24.0)))
     assert repair.before == pytest.approx(4 / 3, abs=0.001)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from fakes import Recorder, Steps
 from media import Recipe, make
+from PIL import Image
 from projects import copied, edit, records, remade, stamps, vidpaint
 
 from lib_vidpaint import session
@@ -152,6 +154,7 @@ def grey(path: Path) -> None:
 
 WRONG = {
     "half written": (half_written, "not a readable picture, or was only half written: save it again"),
+    "cut near its end": (lambda path: path.write_bytes(path.read_bytes()[:-100]), "only half written"),
     "empty": (lambda path: path.write_bytes(b""), "not a readable picture"),
     "another size": (smaller, "is 48x32, the frame is 96x64: save it at that size"),
     "grey": (grey, "is a grey picture: save it in colour"),
@@ -171,7 +174,7 @@ def test_a_wrong_file_is_one_sentence_and_nothing_is_lost(
     assert (project / "master.mp4").read_bytes() == before
 
 
-def test_more_bits_and_transparency_are_read() -> None:
+def test_more_bits_transparency_and_palettes_are_read() -> None:
     below = np.full((8, 8, 3), 100, np.uint8)
     deep = np.full((8, 8, 3), 150 * 257, np.uint16)
     assert (opened(cv2.imencode(".png", deep)[1].tobytes(), "a", below) == 150).all()
@@ -180,6 +183,9 @@ def test_more_bits_and_transparency_are_read() -> None:
     found = opened(cv2.imencode(".png", layer)[1].tobytes(), "a", below)
     assert set(found[:4].ravel()) == {100}
     assert set(found[4:].ravel()) == {200}
+    indexed = io.BytesIO()
+    Image.fromarray(np.full((8, 8, 3), (10, 20, 30), np.uint8)).quantize(4).save(indexed, "PNG")
+    assert (opened(indexed.getvalue(), "a", below) == (10, 20, 30)).all()
 
 
 def test_files_that_have_no_place_are_named(project: Path, footage: Footage) -> None:

@@ -233,7 +233,7 @@ def test_a_filter_that_fails_in_the_middle_leaves_no_part(
 
     def push(self: Chain, frame: Any) -> Any:
         pushed.append(frame)
-        if len(pushed) == number + 1:
+        if len(pushed) == number + 2:  # filters are tried on the first frame before the run, and before the render
             raise VideoError("The filters hflip failed: told to.")
         return whole(self, frame)
 

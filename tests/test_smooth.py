@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from av import filter as filters
 from conftest import FRAMES
+from fakes import Recorder
 from projects import FEW, copied, edit, remade, stamps
 
 from lib_vidpaint import session
@@ -101,6 +103,39 @@ def test_nothing_is_mixed_where_a_shot_begins(tmp_path: Path) -> None:
 def test_a_rate_that_is_none(values: dict[str, Any], project: Path) -> None:
     with pytest.raises(SettingsError, match=r"smooth\.fps"):
         session.run(project, values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(
+            {"smooth.how": "minterpolate", "smooth.factor": 2, "assemble.filters": "crop=40:30"}, id="too small"
+        ),
+        pytest.param({"smooth.fps": "fast"}, id="no rate"),
+        pytest.param({"assemble.fps": "0"}, id="no rate of the share copy"),
+        pytest.param({"assemble.filters": "eq=contrast=loud"}, id="filters"),
+        pytest.param({"refine.models": "R-ESRGAN 4x+:2"}, id="opacity"),
+        pytest.param({"smooth.models": "Lanczos:x:9"}, id="opacity in smooth"),
+    ],
+)
+def test_what_copies_cannot_have_is_refused_before_anything_is_painted(
+    values: dict[str, Any], footage: Footage, tmp_path: Path
+) -> None:
+    given = {"source.path": str(footage["source"]), "mask.path": str(footage["mask"]), **values}
+    engine = Recorder()
+    with pytest.raises(SettingsError, match="|".join(name.replace(".", r"\.") for name in values)):
+        session.run(tmp_path / "new", given, engine=engine)
+    assert not engine.jobs
+    assert not (tmp_path / "new").exists()
+
+
+def test_small_pictures_are_named_with_the_way_out(project: Path) -> None:
+    values = {"smooth.how": "minterpolate", "smooth.factor": 2, "assemble.filters": "crop=40:30"}
+    words = "smooth.how: minterpolate needs pictures of at least 32x32 and would get 40x30: set smooth.how to flow."
+    with pytest.raises(SettingsError, match=re.escape(words)):
+        session.run(project, values, until="smooth")
+    session.run(project, {**values, "smooth.how": "flow"}, until="smooth")
+    assert len(times(project / "smooth.mp4")) == 2 * FRAMES
 
 
 def test_a_missing_filter_is_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,13 +11,14 @@ import numpy as np
 
 from ..blending import Floats
 from ..errors import MaskError
+from ..follower import Mark
 from ..matting import applied, edge_functions, hardened
 from ..model import Box, Mask
 from ..pictures import decoded, mask_in
 from ..plates import Plates
 from ..pools import Threads
 from ..progress import Progress
-from ..tracking import Mark, followed
+from ..tracking import followed
 from . import Options, Picture, Shot
 from .prompts import Prompt
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..blending import Blend
-from ..dropping import Fill, make_patches
+from ..dropping import Fill, make_patches, say_unfilled
 from ..groups import CHOICES, FILLED, PATCHES, read_choices, read_dropped, read_groups
 from ..items import File, Item
 from ..model import Choice, to_json
@@ -81,6 +81,7 @@ def _fill(run: Run, usual: Sequence[Plan], own: Sequence[int], choices: Mapping[
     dropped = {*read_dropped(run.project)}
     left = [key for key in own if key not in dropped]
     plans = patch_plans(run, read_groups(run.project), left, choices, "filled")
+    say_unfilled(run, plans)
     before = {plan.patch.start: plan for plan in usual}
     gaps = dropped and run.settings.composite.fill == "dissolve"
     new = [

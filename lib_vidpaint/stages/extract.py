@@ -97,7 +97,7 @@ def extract(run: Run) -> None:
 
     takes = File(PROXY), File(ALPHA_SMALL)
     sheets = [f"sheets/{name}.jpg" for name in ("original", "alpha", "white")] if settings.sheets else []
-    seen: dict[int, mask_checks.Pair] = {}
+    seen: dict[int, mask_checks.Shown] = {}
     if settings.checks:
         run.build(Item((mask_checks.CHECKS,), takes, (run.survey.cuts,)), lambda path: _write_checks(run, seen, path))
     if sheets:
@@ -114,33 +114,33 @@ def extract(run: Run) -> None:
     run.sweep("sheets", sheets)
 
 
-def _pairs(run: Run, wanted: Sequence[int] | None = None) -> Iterator[mask_checks.Pair]:
+def _pairs(run: Run, wanted: Sequence[int] | None = None) -> Iterator[mask_checks.Shown]:
     """Small pictures of frames with their alpha; all, or those `wanted` (rising)."""
     alphas = enumerate(read_planes_of(run.project.path(ALPHA_SMALL)))
     chosen = (planes.arrays[0] for index, planes in alphas if wanted is None or index in wanted)
-    return zip(run.survey.frames(wanted), chosen, strict=True)
+    return zip(run.survey.looks(wanted), chosen, strict=True)
 
 
-def _write_sheets(run: Run, seen: dict[int, mask_checks.Pair], paths: Sequence[Path]) -> None:
+def _write_sheets(run: Run, seen: dict[int, mask_checks.Shown], paths: Sequence[Path]) -> None:
     """`seen` holds the pictures when the masks were just checked."""
     wanted = sampled(len(run.survey.pts))
     cells: list[list[Frame]] = [[], [], []]
     for index, (frame, alpha) in seen.items() or zip(wanted, _pairs(run, wanted)):
-        for row, picture in zip(cells, (frame, alpha, read_white(run, index, alpha))):
+        for row, picture in zip(cells, (np.asarray(frame), alpha, read_white(run, index, alpha))):
             row.append(_cell(upright(picture, run.clip.info.rotation)))
         run.progress.step("sheets", len(cells[0]), len(wanted))
     for path, pictures in zip(paths, cells):
         path.write_bytes(encode_jpeg(contact_sheet(pictures)))
 
 
-def _write_checks(run: Run, seen: dict[int, mask_checks.Pair], path: Path) -> None:
+def _write_checks(run: Run, seen: dict[int, mask_checks.Shown], path: Path) -> None:
     """Keeps in `seen` what the sheets show, so that they need no look of their own."""
     found, wanted = [], set(sampled(len(run.survey.pts)))
 
-    def clip() -> Iterator[mask_checks.Pair]:
+    def clip() -> Iterator[mask_checks.Shown]:
         for index, (frame, alpha) in enumerate(_pairs(run)):
             if index in wanted:
-                seen[index] = frame, alpha.copy()
+                seen[index] = np.asarray(frame), alpha.copy()
             yield frame, alpha
 
     for measures in mask_checks.measures(clip()):
@@ -153,7 +153,7 @@ def _write_doubtful(run: Run, doubts: Sequence[Doubt], path: Path) -> None:
     shown = {doubts[at].frame: doubts[at] for at in sampled(len(doubts))}
     cells = []
     for (index, doubt), (frame, alpha) in zip(shown.items(), _pairs(run, list(shown))):
-        picture = upright(outlined(frame, alpha), run.clip.info.rotation)
+        picture = upright(outlined(np.asarray(frame), alpha), run.clip.info.rotation)
         cells.append(labelled(_cell(picture, WIDE_CELL), f"{index}  {doubt.reason}"))
     path.write_bytes(encode_jpeg(contact_sheet(cells, WIDE_COLUMNS)))
 

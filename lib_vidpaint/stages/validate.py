@@ -254,7 +254,7 @@ def _tell(run: Run) -> None:
     which = ", ".join(named) + (" ..." if len(failed) > 5 else "")
     settings = run.settings.validate
     if settings.drop:
-        action = "they are filled from their neighbours"
+        action = "they are filled from the neighbours in their shot"
     else:
         action = {
             "off": "look at them, or set validate.repair to auto or validate.drop on",

@@ -26,16 +26,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def url(folder: Path) -> Iterator[str]:
+def flags() -> list[str]:
+    """What else the command is given; a test file may have its own."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def url(folder: Path, flags: list[str]) -> Iterator[str]:
     """The page's address, served by the real command from a folder with something secret in it."""
     (folder / "cwd").mkdir()
     (folder / "cwd" / "secret.txt").write_text("secret")
     environment = {
         **os.environ, "VIDPAINT_HOME": str(folder / "home"), "GRADIO_TEMP_DIR": str(folder / "gradio"),
-        "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))), "OMP_NUM_THREADS": "1",
     }  # fmt: skip
     port = str(_free_port())
-    line = [sys.executable, "-m", "lib_vidpaint", "ui", "--root", str(folder / "pro jects #1"), "--port", port]
+    line = [sys.executable, "-m", "lib_vidpaint", "ui", "--root", str(folder / "pro jects #1"), "--port", port, *flags]
     log = (folder / "server.log").open("w+")
     server = subprocess.Popen(line, cwd=folder / "cwd", env=environment, stdout=log, stderr=log)
     try:
