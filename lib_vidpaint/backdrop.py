@@ -26,8 +26,10 @@ MOTIONS = 3
 FEWEST = 8
 BAND = 0.4
 """Width of what is compared around the region, in parts of the region's size."""
-GROSS = 7.0
+GROSS = 14.0
 """Codes beyond which a pixel follows another motion, and says no more against this one."""
+FOLLOWS = 7.0
+"""Codes below which a pixel follows a motion."""
 SIDE = 200
 """Longest side at which the surroundings are compared."""
 STILL = 0.1
@@ -48,10 +50,16 @@ def motion(a: Frame, b: Frame, mask_a: Mask, mask_b: Mask, guess: Matrix | None 
     ways = [np.eye(3), *_motions(here, there)]
     if guess is not None and not around.still(guess):
         ways.insert(0, guess)
-    errors = [around.error(way) for way in ways]
+    seen = [around.apart(way) for way in ways]
+    errors = [around.error(*one) for one in seen]
+    first = int(np.argmin(errors))
+    if not np.isfinite(errors[first]):
+        return ways[0]
+    follows = seen[first][0] < FOLLOWS  # what else moves around the region tells nothing of this motion
+    errors = [around.error(apart, weight * follows) for apart, weight in seen]
     best = 0
     for number, error in enumerate(errors):
-        if error < CLEARLY * errors[best] - SLIGHT:
+        if error < CLEARLY * errors[best] - SLIGHT or (number == first and errors[best] == np.inf):
             best = number
     return ways[best]
 
@@ -76,18 +84,21 @@ class _Around:
         self._from_part[:2, 2] += part.x, part.y
         self._to_whole = _scaling((width, height), whole)
 
-    def error(self, way: Matrix) -> float:
-        """How far `b` is from the surroundings as `way` lays it over them, in codes, no place counting for more than GROSS;
-        infinite where hardly anything can be compared."""
+    def apart(self, way: Matrix) -> tuple[Floats, Floats]:
+        """(differences, weight): how far `b` is from the surroundings as `way` lays it over them, in codes and none above
+        GROSS, and what may be compared there."""
         there = self._to_whole @ way @ self._from_part
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         moved = cv2.warpPerspective(self._b, there, self._size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
         hidden = cv2.warpPerspective(self._hidden, there, self._size, flags=flags, borderValue=1)
-        weight = self._weight * (hidden < 0.01)
+        return np.minimum(np.abs(moved - self._a), GROSS), self._weight * (hidden < 0.01)
+
+    def error(self, apart: Floats, weight: Floats) -> float:
+        """Mean of the differences; infinite where hardly anything can be compared."""
         total = float(weight.sum())
         if total < 0.1 * float(self._weight.sum()) or total < 16:
             return float("inf")
-        return float((np.minimum(np.abs(moved - self._a), GROSS) * weight).sum()) / total
+        return float((apart * weight).sum()) / total
 
     def still(self, way: Matrix) -> bool:
         """Whether a motion moves no place around the region by as much as STILL."""

@@ -60,7 +60,7 @@ def _drift(seen: Floats, leap: float) -> Floats:
     Robust least squares of what it changes by from frame to frame, which is a step's error, and of what it leaves of `seen`,
     which is the key's (Cauchy's weights, iterated: Holland and Welsch 1977). A leap that stays is so a wrong step, one
     that goes again a wrong motion to the key. Against a smooth drift it took the warping error of a hand-held clip's
-    filled background from 1.96 to 1.45 times the true one's; where the motion is known in the region itself it is 1.18.
+    filled background from 1.77 to 1.73 times the true one's.
     """
     rows = seen.reshape(len(seen), -1)
     changes = np.eye(len(rows)) - np.eye(len(rows), k=-1)
