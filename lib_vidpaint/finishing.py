@@ -40,7 +40,7 @@ def check_copies(run: Run, until: str) -> None:
     if until not in MAKERS:
         return
     smooth, shared = run.settings.smooth, share_info(run.clip.info)
-    _ = run.settings.assemble.rate
+    _ = run.settings.assemble.rate  # it is read from text
     for part in ("refine", "smooth"):
         if models := get(run.settings, f"{part}.models").strip():
             layers_of(models, f"{part}.models")

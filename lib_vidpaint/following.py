@@ -70,8 +70,8 @@ class Step:
     there: Floats = field(default_factory=lambda: np.zeros((0, 0, 3), np.float32))
     back: Floats = field(default_factory=lambda: np.zeros((0, 0, 3), np.float32))
 
-    def left(self) -> Step:
-        """The step without what only those who go ahead look at: 0.5 instead of 0.8 MB."""
+    def backward(self) -> Step:
+        """The step with only what is looked at when going back in time: 0.5 instead of 0.8 MB."""
         return Step(replace(self.look, grey=NOWHERE), self.box, back=self.back)
 
 

@@ -100,8 +100,7 @@ class _Ledger:
 
     def __init__(self, reach: int, indices: list[int], weights: list[int]) -> None:
         self.reach, self.indices, self.weights = reach, indices, weights
-        self.steps: deque[Step] = deque(maxlen=2 * reach)
-        """What `_look_back` goes along: the flows ahead were gone already."""
+        self.steps: deque[Step] = deque(maxlen=2 * reach)  # for `_look_back`: the way ahead was gone already
         self.count = 0
         self.ahead = Followed(reach)
         self.before: deque[Floats] = deque()
@@ -118,7 +117,7 @@ class _Ledger:
         self.ahead.join(step.look)
         self.after.append([])
         self.harms.append(step.look.contrast / np.float32(POINTS))
-        self.steps.append(step.left())
+        self.steps.append(step.backward())
         self.between.append(np.zeros(self.reach + 1))
         self.count += 1
         if self.count % self.reach == 0:

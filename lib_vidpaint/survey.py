@@ -77,7 +77,7 @@ class SourceSettings:
 
 
 @dataclass(frozen=True)
-class Look:
+class LazyFrame:
     """A frame of the proxy that `np.asarray` makes RGB, uint8 (H, W, 3), when it is asked to."""
 
     planes: Planes
@@ -106,9 +106,9 @@ class Survey:
         """The proxy's frames as RGB, in order, as the source is stored; all, or those `wanted` (rising)."""
         return ahead((quick_view(planes, self.color) for planes in self._planes(wanted)), 2, batch=8)
 
-    def looks(self, wanted: Sequence[int] | None = None) -> Iterator[Look]:
+    def lazy_frames(self, wanted: Sequence[int] | None = None) -> Iterator[LazyFrame]:
         """The same frames, each made RGB only when it is looked at: a third of the time where few are."""
-        return ahead((Look(planes, self.color) for planes in self._planes(wanted)), 2, batch=8)
+        return ahead((LazyFrame(planes, self.color) for planes in self._planes(wanted)), 2, batch=8)
 
     def _planes(self, wanted: Sequence[int] | None) -> Iterator[Planes]:
         every = enumerate(read_planes_of(self.proxy))

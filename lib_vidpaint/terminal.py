@@ -21,6 +21,7 @@ class Terminal(Progress):
         self._bar: Any = None
         self._text = ""
         self._said = 0.0
+        self._notes: set[str] = set()
         self._before: Any = None
 
     def __enter__(self) -> Terminal:
@@ -42,6 +43,9 @@ class Terminal(Progress):
             sys.stderr.write(f"{text}: {done}{f' of {total}' if total else ''}\n")
 
     def note(self, text: str) -> None:
+        if text in self._notes:  # every round of repairs has the same to say
+            return
+        self._notes.add(text)
         self._close()
         sys.stderr.write(text + "\n")
 

@@ -355,6 +355,13 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(footage: Footage, tmp_path: 
     assert vidpaint("run", "-o", folder) == 0
 
 
+def test_a_note_of_several_rounds_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with Terminal() as progress:
+        for text in ("look at it", "and at this", "look at it"):
+            progress.note(text)
+    assert capsys.readouterr().err.splitlines() == ["look at it", "and at this"]
+
+
 def test_a_second_ctrl_c_ends_the_process_at_once(capsys: Capture) -> None:
     before = signal.getsignal(signal.SIGINT)
     with Terminal() as progress:

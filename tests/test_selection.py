@@ -156,6 +156,7 @@ def test_what_a_person_chose_is_kept_when_it_is_painted_anew(painted: Folder, fo
     assert chosen.read_bytes() != before
     (kept,) = painted.path("kept").rglob("*.png")
     assert (kept.parent.name, kept.read_bytes()) == (other.parent.name, before)
+    assert "the pictures that you chose are in kept/candidates" in painted.path("run.log").read_text()
     chosen.write_bytes(before)
     assert not again(painted, footage).jobs
     assert chosen.read_bytes() == before

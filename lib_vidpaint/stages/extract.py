@@ -118,7 +118,7 @@ def _pairs(run: Run, wanted: Sequence[int] | None = None) -> Iterator[mask_check
     """Small pictures of frames with their alpha; all, or those `wanted` (rising)."""
     alphas = enumerate(read_planes_of(run.project.path(ALPHA_SMALL)))
     chosen = (planes.arrays[0] for index, planes in alphas if wanted is None or index in wanted)
-    return zip(run.survey.looks(wanted), chosen, strict=True)
+    return zip(run.survey.lazy_frames(wanted), chosen, strict=True)
 
 
 def _write_sheets(run: Run, seen: dict[int, mask_checks.Shown], paths: Sequence[Path]) -> None:

@@ -78,12 +78,14 @@ def inpaint(run: Run) -> None:
         for key, choice in read_selection(run.project).items()
         if choice.by == "person" and choice.candidate is not None and choice.candidate >= 0
     }
-    batches = painter.candidates(groups, asked)
-    if kept := [name for name in run.chosen.values() if name]:
-        run.note(
-            f"{len(kept)} candidates that you had chosen were painted anew, as their settings or masks changed: those that "
-            "you chose are in kept/candidates (copied back over the new ones in candidates/ they count again)."
-        )
+    try:
+        batches = painter.candidates(groups, asked)
+    finally:
+        if kept := sum(map(bool, run.chosen.values())):
+            run.note(
+                f"Of the candidates you had chosen {kept} were painted anew, as settings or masks changed: the pictures that "
+                "you chose are in kept/candidates. Copied back over the new ones in candidates/ they count again."
+            )
     if painter.skipped:
         raise WaitingForPerson(
             f"{painter.skipped} of {batches} batches were skipped, so their keyframes lack candidates: run again to paint "

@@ -131,9 +131,8 @@ class Frame(Tab):
             with session.opened(space.project) as run:
                 values = {path: get(run.settings, path) for path in form.controls}
         for path in PATHS:
-            values[path] = space.shown(values[path]) or get(
-                form.defaults, path
-            )  # no project keeps the folder of models
+            # No project keeps the folder of models, which the command line may have given.
+            values[path] = space.shown(values[path]) or get(form.defaults, path)
         if not (space.project / "region.json").exists():
             own = {path: value for path, value in values.items() if path in PATHS or path.startswith("source.")}
             begins = {path: control.value for path, control in form.controls.items() if not path.startswith("source.")}
